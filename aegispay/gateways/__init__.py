@@ -1,0 +1,1 @@
+"""Gateway adapters: one file each, they translate and decide nothing."""
