@@ -1,0 +1,41 @@
+"""Messages nobody will handle: counted, and the latest kept by type, never by content."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime
+
+from aegispay.actors.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One undelivered message."""
+
+    message_type: str
+    target: str
+    reason: str
+    at: datetime
+
+
+class DeadLetters:
+    """The latest `capacity` dead letters and a count of all."""
+
+    def __init__(self, clock: Clock, *, capacity: int) -> None:
+        self._clock = clock
+        self._letters: deque[DeadLetter] = deque(maxlen=capacity)
+        self.count = 0
+
+    def __len__(self) -> int:
+        """Return how many are kept."""
+        return len(self._letters)
+
+    def add(self, message: object, target: str, reason: str) -> None:
+        """Keep one."""
+        self.count += 1
+        self._letters.append(DeadLetter(type(message).__name__, target, reason, self._clock.now()))
+
+    def latest(self) -> tuple[DeadLetter, ...]:
+        """Return what is kept, oldest first."""
+        return tuple(self._letters)

@@ -1,0 +1,289 @@
+"""The gateway actor: one per gateway, its bulkhead, circuit breaker and health; it reports to the router by tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from aegispay.actors import Actor, ControlMessage
+from aegispay.actors.calls import CallResult, CallScope, GatewayCall
+from aegispay.actors.router import GatewayReport
+from aegispay.domain import breaker as breakers
+from aegispay.domain.breaker import Breaker, BreakerPolicy, BreakerState
+from aegispay.domain.health import HealthSummary, HealthWindow, Weights, health_score
+from aegispay.domain.outcome import NotProcessed, Reason, counts_against_gateway
+from aegispay.domain.routing import GatewaySnapshot
+from aegispay.ports import Clock, Gateway, NotFound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayMetrics:
+    """How one gateway is doing.
+
+    Attributes:
+        success_rate: share of recent calls without a gateway fault; declines are not faults. ``None`` without calls.
+        health: 0.0 to 1.0.
+        breaker_age_s: how long the breaker has been in its state.
+        in_flight: calls running now.
+        refused: calls refused by bulkhead or breaker since the start.
+    """
+
+    name: str
+    is_enabled: bool
+    breaker: BreakerState
+    breaker_age_s: float
+    health: float
+    success_rate: float | None
+    calls: int
+    faults: int
+    latency_p50_s: float | None
+    latency_p95_s: float | None
+    latency_p99_s: float | None
+    in_flight: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceCall:
+    """Make this call, or say at once that it was not made."""
+
+    call: GatewayCall
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded(ControlMessage):
+    """A call of this gateway ended; private between scope and actor."""
+
+    result: CallResult
+    was_probe: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GetGatewayMetrics:
+    """Ask for `GatewayMetrics`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetEnabled:
+    """Operator switch: a disabled gateway gets no new charges; look-ups still pass."""
+
+    is_enabled: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedGateway:
+    """What survives a restart of the process.
+
+    Attributes:
+        age_s: how long the breaker had been in its state.
+    """
+
+    state: BreakerState
+    age_s: float
+    saved_at: float
+    is_enabled: bool = True
+    reason: str = ""
+
+
+_SAVED: TypeAdapter[SavedGateway] = TypeAdapter(SavedGateway)
+
+
+class GatewayMemory:
+    """What a restarted gateway actor must still know; held outside the instance that may crash."""
+
+    def __init__(self, *, window_s: float) -> None:
+        self.breaker = Breaker()
+        self.health = HealthWindow(window_s=window_s)
+        self.is_enabled = True
+        self.refused = 0
+        self.reported_at = float("-inf")
+
+    def restore(self, saved: str, clock: Clock) -> None:
+        """Take over what an earlier process saved, with the age it has now."""
+        data = _SAVED.validate_json(saved)
+        elapsed_s = max(0.0, clock.now().timestamp() - data.saved_at)
+        self.breaker = Breaker(state=data.state, since=clock.monotonic() - data.age_s - elapsed_s)
+        self.is_enabled = data.is_enabled
+
+    def dump(self, clock: Clock) -> str:
+        """Return what `restore` understands."""
+        saved = SavedGateway(
+            state=self.breaker.state,
+            age_s=max(0.0, clock.monotonic() - self.breaker.since),
+            saved_at=clock.now().timestamp(),
+            is_enabled=self.is_enabled,
+        )
+        return _SAVED.dump_json(saved).decode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayServices:
+    """What a gateway actor works with.
+
+    Attributes:
+        deliver: hands a result to the payment it is about, whichever incarnation lives then.
+        report: tells the router.
+        save: keeps the breaker for the next start; called when it changes.
+    """
+
+    clock: Clock
+    calls: CallScope
+    deliver: Callable[[CallResult], None]
+    report: Callable[[GatewayReport], None]
+    save: Callable[[str, str], None]
+    breaker: BreakerPolicy
+    weights: Weights
+
+
+_REPORT_INTERVAL_S = 0.05
+"""Reports are bundled: the router needs fresh numbers, not one message per call."""
+_QUIET_REPORT_S = 1.0
+"""How often an idle gateway looks at its breaker, which may be due to half-open."""
+
+
+class GatewayActor(Actor):
+    """Admits calls to one gateway, counts what came of them and tells the router."""
+
+    def __init__(self, gateway: Gateway, memory: GatewayMemory, services: GatewayServices) -> None:
+        super().__init__()
+        self._gateway = gateway
+        self._memory = memory
+        self._services = services
+
+    def __repr__(self) -> str:
+        """Show name, breaker and load."""
+        in_flight = self._services.calls.in_flight(self._gateway.name)
+        return f"<GatewayActor {self._gateway.name} {self._memory.breaker.state} in_flight={in_flight}>"
+
+    def on_start(self) -> None:
+        """Report at once, so that the router knows this gateway before the first payment."""
+        self._report()
+        self._watch_clock()
+
+    def on_receive(self, message: Any) -> Any:
+        """Handle one message."""
+        match message:
+            case PlaceCall(call):
+                self._place(call)
+            case CallEnded(result, was_probe):
+                self._ended(result, was_probe=was_probe)
+            case GetGatewayMetrics():
+                return self._metrics()
+            case SetEnabled(is_enabled):
+                self._memory.is_enabled = is_enabled
+                self._save()
+                self._report()
+            case _LookAtClock():
+                self._tick()
+                self._report()
+                self._watch_clock()
+            case _:
+                return super().on_receive(message)
+        return None
+
+    def _watch_clock(self) -> None:
+        self.timers.start("clock", _LookAtClock(), _QUIET_REPORT_S)
+
+    def _place(self, call: GatewayCall) -> None:
+        self._tick()
+        services = self._services
+        if services.calls.is_running(call.operation_id):
+            # The running call will bring the answer; refusing this one would look like a verdict on the attempt.
+            return
+        if services.calls.is_too_late(call):
+            self._refuse(call, Reason.NOT_SENT)
+            return
+        if services.calls.in_flight(self._gateway.name) >= self._gateway.contract.concurrency_max:
+            self._refuse(call, Reason.BULKHEAD_FULL)
+            return
+        breaker, is_admitted = breakers.admit(self._memory.breaker, services.breaker)
+        if not is_admitted:
+            self._refuse(call, Reason.BREAKER_OPEN)
+            return
+        self._memory.breaker = breaker
+        was_probe = breaker.state is BreakerState.HALF_OPEN
+        actor_ref = self.actor_ref
+
+        def on_result(result: CallResult) -> None:
+            services.deliver(result)
+            if actor_ref.is_alive():
+                actor_ref.tell(CallEnded(result, was_probe))
+
+        services.calls.start(self._gateway, call, on_result)
+
+    def _refuse(self, call: GatewayCall, reason: Reason) -> None:
+        self._services.calls.withdraw(call)
+        self._memory.refused += 1
+        message = f"{self._gateway.name} was not called: {reason.replace('_', ' ')}"
+        outcome = NotProcessed(reason=reason, message=message)
+        self._services.deliver(CallResult(call=call, gateway=self._gateway.name, answer=outcome))
+
+    def _ended(self, result: CallResult, *, was_probe: bool) -> None:
+        now = self._services.clock.monotonic()
+        is_fault = not isinstance(result.answer, NotFound) and counts_against_gateway(result.answer)
+        self._memory.health.record(now, latency_s=result.latency_s, is_fault=is_fault)
+        before = self._memory.breaker
+        if was_probe or before.state is BreakerState.CLOSED:
+            self._change(breakers.record(before, self._services.breaker, now, is_fault=is_fault))
+        if self._memory.breaker.state is not before.state or now - self._memory.reported_at >= _REPORT_INTERVAL_S:
+            self._report()
+
+    def _tick(self) -> None:
+        now = self._services.clock.monotonic()
+        self._change(breakers.tick(self._memory.breaker, self._services.breaker, now))
+
+    def _change(self, breaker: Breaker) -> None:
+        changed = breaker.state is not self._memory.breaker.state
+        self._memory.breaker = breaker
+        if changed:
+            self._save()
+
+    def _save(self) -> None:
+        self._services.save(self._gateway.name, self._memory.dump(self._services.clock))
+
+    def _summary(self) -> HealthSummary:
+        return self._memory.health.summary(self._services.clock.monotonic())
+
+    def _report(self) -> None:
+        self._memory.reported_at = self._services.clock.monotonic()
+        summary = self._summary()
+        snapshot = GatewaySnapshot(
+            name=self._gateway.name,
+            contract=self._gateway.contract,
+            is_enabled=self._memory.is_enabled,
+            breaker=self._memory.breaker.state,
+            success_rate=summary.success_rate,
+            latency_p50_s=summary.latency_p50_s,
+            health=health_score(summary, self._memory.breaker.state, self._services.weights),
+            samples=summary.calls,
+        )
+        self._services.report(GatewayReport(snapshot))
+
+    def _metrics(self) -> GatewayMetrics:
+        self._tick()
+        summary = self._summary()
+        breaker = self._memory.breaker
+        return GatewayMetrics(
+            name=self._gateway.name,
+            is_enabled=self._memory.is_enabled,
+            breaker=breaker.state,
+            breaker_age_s=max(0.0, self._services.clock.monotonic() - breaker.since),
+            health=health_score(summary, breaker.state, self._services.weights),
+            success_rate=summary.success_rate,
+            calls=summary.calls,
+            faults=summary.faults,
+            latency_p50_s=summary.latency_p50_s,
+            latency_p95_s=summary.latency_p95_s,
+            latency_p99_s=summary.latency_p99_s,
+            in_flight=self._services.calls.in_flight(self._gateway.name),
+            refused=self._memory.refused,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _LookAtClock(ControlMessage):
+    """Time to see whether the breaker's pause is over."""

@@ -1,0 +1,70 @@
+"""An actor's waiting messages: two lanes, of which only the user's is bounded, by whoever puts."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from aegispay.actors.messages import ControlMessage
+
+if TYPE_CHECKING:
+    from aegispay.actors.cell import Cell
+    from aegispay.actors.envelope import Envelope
+
+
+class Mailbox:
+    """Two queues that exist only while they hold something: most actors are idle, and a queue weighs half a kilobyte."""
+
+    __slots__ = ("_cell", "_control", "_user")
+
+    def __init__(self, cell: Cell) -> None:
+        self._cell = cell
+        self._control: deque[Envelope] | None = None
+        self._user: deque[Envelope] | None = None
+
+    def __len__(self) -> int:
+        """Return how many user messages wait."""
+        return 0 if self._user is None else len(self._user)
+
+    def __bool__(self) -> bool:
+        """Return whether anything waits."""
+        return self._user is not None or self._control is not None
+
+    def append(self, envelope: Envelope) -> None:
+        """Add a message to the end of its lane."""
+        if isinstance(envelope.message, ControlMessage):
+            if self._control is None:
+                self._control = deque()
+            self._control.append(envelope)
+        else:
+            if self._user is None:
+                self._user = deque()
+            self._user.append(envelope)
+
+    def popleft(self) -> Envelope | None:
+        """Take the next message, control first; ``None`` when nothing waits."""
+        lane = self._control
+        if lane is not None:
+            envelope = lane.popleft()
+            if not lane:
+                self._control = None
+            return envelope
+        lane = self._user
+        if lane is None:
+            return None
+        envelope = lane.popleft()
+        if not lane:
+            self._user = None
+        return envelope
+
+    def put(self, envelope: Any, /) -> None:
+        """Deliver an envelope, as pykka's inbox does."""
+        self._cell.deliver(envelope)
+
+    def get(self) -> Envelope:
+        """Not for actors of this runtime: they are handed their messages."""
+        raise NotImplementedError("the runtime takes messages out, nobody else")
+
+    def empty(self) -> bool:
+        """Return whether nothing waits."""
+        return not self

@@ -1,0 +1,171 @@
+"""The same engine for code without an event loop: it runs on a loop thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+from collections.abc import Coroutine, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack, overload
+
+from aegispay.actors import ActorRef
+from aegispay.actors.gateway import GatewayMetrics
+from aegispay.config import AegisConfig
+from aegispay.domain.payment import Payment
+from aegispay.engine import AegisPay, EngineHealth, PaymentPage
+from aegispay.errors import EngineClosedError
+from aegispay.fields import PaymentFields, PaymentFilters
+from aegispay.ports import Clock, EventStore, Gateway, StoredEvent
+from aegispay.supervision import Node
+
+T = TypeVar("T")
+
+
+class BlockingAegisPay:
+    """`AegisPay` without ``await``: the same methods, arguments, answers and errors, from any thread.
+
+    Use it as ``with BlockingAegisPay("payments.db", gateways=[...]) as aegis:``. Gateways run on the engine's own
+    loop thread. Every method may be called from many threads at once.
+    """
+
+    def __init__(
+        self,
+        database: str | Path | EventStore,
+        *,
+        gateways: Iterable[Gateway] = (),
+        config: AegisConfig | None = None,
+        clock: Clock | None = None,
+        random_source: random.Random | None = None,
+    ) -> None:
+        self._engine = AegisPay(
+            database, gateways=gateways, config=config, clock=clock, random_source=random_source
+        )
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    def __repr__(self) -> str:
+        """Show what the engine inside shows."""
+        return f"<Blocking{repr(self._engine).lstrip('<')}"
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """Start the loop thread and open the engine; see `AegisPay.open`."""
+        if self._loop is not None:
+            return
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="aegispay", daemon=True)
+        self._thread.start()
+        try:
+            self._run(self._engine.open())
+        except BaseException:
+            self._stop_loop()
+            raise
+
+    def close(self) -> None:
+        """Close the engine and end the loop thread; see `AegisPay.close`. Idempotent."""
+        if self._loop is None:
+            return
+        try:
+            self._run(self._engine.close())
+        finally:
+            self._stop_loop()
+
+    def create_payment(self, **fields: Unpack[PaymentFields]) -> Payment:
+        """See `AegisPay.create_payment`."""
+        return self._run(self._engine.create_payment(**fields))
+
+    def pay(self, **fields: Unpack[PaymentFields]) -> Payment:
+        """See `AegisPay.pay`."""
+        return self._run(self._engine.pay(**fields))
+
+    def process_payment(self, payment_id: str) -> Payment:
+        """See `AegisPay.process_payment`."""
+        return self._run(self._engine.process_payment(payment_id))
+
+    def get_payment(self, payment_id: str) -> Payment:
+        """See `AegisPay.get_payment`."""
+        return self._run(self._engine.get_payment(payment_id))
+
+    def get_payment_by_idempotency_key(self, idempotency_key: str, *, merchant: str = "default") -> Payment:
+        """See `AegisPay.get_payment_by_idempotency_key`."""
+        return self._run(self._engine.get_payment_by_idempotency_key(idempotency_key, merchant=merchant))
+
+    def list_payments(self, **filters: Unpack[PaymentFilters]) -> PaymentPage:
+        """See `AegisPay.list_payments`."""
+        return self._run(self._engine.list_payments(**filters))
+
+    def payment_events(self, payment_id: str) -> tuple[StoredEvent, ...]:
+        """See `AegisPay.payment_events`."""
+        return self._run(self._engine.payment_events(payment_id))
+
+    def payment_ref(self, payment_id: str) -> ActorRef[Any]:
+        """See `AegisPay.payment_ref`; ``ref.ask(message)`` blocks as pykka's does."""
+        return self._engine.payment_ref(payment_id)
+
+    def unpark_payment(self, payment_id: str, *, operator: str) -> Payment:
+        """See `AegisPay.unpark_payment`."""
+        return self._run(self._engine.unpark_payment(payment_id, operator=operator))
+
+    def register_gateway(self, gateway: Gateway) -> None:
+        """See `AegisPay.register_gateway`."""
+        self._run(self._engine.register_gateway(gateway))
+
+    def disable_gateway(self, name: str, *, reason: str) -> None:
+        """See `AegisPay.disable_gateway`."""
+        self._run(self._engine.disable_gateway(name, reason=reason))
+
+    def enable_gateway(self, name: str) -> None:
+        """See `AegisPay.enable_gateway`."""
+        self._run(self._engine.enable_gateway(name))
+
+    @overload
+    def gateway_metrics(self) -> tuple[GatewayMetrics, ...]: ...
+
+    @overload
+    def gateway_metrics(self, name: str) -> GatewayMetrics: ...
+
+    def gateway_metrics(self, name: str | None = None) -> GatewayMetrics | tuple[GatewayMetrics, ...]:
+        """See `AegisPay.gateway_metrics`."""
+        if name is None:
+            return self._run(self._engine.gateway_metrics())
+        return self._run(self._engine.gateway_metrics(name))
+
+    def health(self) -> EngineHealth:
+        """See `AegisPay.health`."""
+        return self._run(self._engine.health())
+
+    def supervision_tree(self) -> Node:
+        """See `AegisPay.supervision_tree`."""
+        return self._run(self._engine.supervision_tree())
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        loop = self._loop
+        if loop is None:
+            work.close()
+            raise EngineClosedError("the engine is not open")
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise EngineClosedError(
+                "a blocking call on the engine's own loop thread would never return",
+                hint="Inside gateways and callbacks, use the awaitable AegisPay.",
+            )
+        return asyncio.run_coroutine_threadsafe(work, loop).result()
+
+    def _stop_loop(self) -> None:
+        loop, self._loop = self._loop, None
+        thread, self._thread = self._thread, None
+        if loop is None or thread is None:
+            return
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

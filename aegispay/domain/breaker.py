@@ -1,0 +1,94 @@
+"""The circuit breaker as a value: pure steps from one state to the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+
+class BreakerState(StrEnum):
+    """Whether calls pass: all, none, or a few probes."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerPolicy:
+    """When a breaker opens and closes.
+
+    Attributes:
+        failures_max: this many gateway faults within the window open it; five in a row is no coincidence.
+        window_s: how far back faults count.
+        open_s: how long it stays open before probes are let through.
+        probes_max: probes in flight at once while half open; a recovering gateway must not be stampeded.
+        successes_to_close: this many successful probes close it; one may be luck.
+    """
+
+    failures_max: int = 5
+    window_s: float = 60.0
+    open_s: float = 60.0
+    probes_max: int = 3
+    successes_to_close: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breaker:
+    """A breaker's whole memory; times are seconds of one clock that the caller chooses.
+
+    Attributes:
+        failures: times of the faults that still count.
+        probes: probes in flight while half open.
+        successes: successful probes in a row while half open.
+    """
+
+    state: BreakerState = BreakerState.CLOSED
+    since: float = 0.0
+    failures: tuple[float, ...] = ()
+    probes: int = 0
+    successes: int = 0
+
+
+def tick(breaker: Breaker, policy: BreakerPolicy, now: float) -> Breaker:
+    """Let time pass: an open breaker whose pause is over becomes half open."""
+    if breaker.state is BreakerState.OPEN and now - breaker.since >= policy.open_s:
+        return Breaker(state=BreakerState.HALF_OPEN, since=now)
+    return breaker
+
+
+def admit(breaker: Breaker, policy: BreakerPolicy) -> tuple[Breaker, bool]:
+    """Ask to make one call: the breaker after it, and whether the call may be made."""
+    if breaker.state is BreakerState.CLOSED:
+        return breaker, True
+    if breaker.state is BreakerState.HALF_OPEN and breaker.probes < policy.probes_max:
+        return replace(breaker, probes=breaker.probes + 1), True
+    return breaker, False
+
+
+def record(breaker: Breaker, policy: BreakerPolicy, now: float, *, is_fault: bool) -> Breaker:
+    """Take the result of an admitted call into account."""
+    match breaker.state:
+        case BreakerState.CLOSED:
+            return _record_closed(breaker, policy, now) if is_fault else breaker
+        case BreakerState.HALF_OPEN:
+            return _record_probe(breaker, policy, now, is_fault=is_fault)
+        case BreakerState.OPEN:
+            # A call that was admitted before the breaker opened: it says nothing new.
+            return breaker
+
+
+def _record_closed(breaker: Breaker, policy: BreakerPolicy, now: float) -> Breaker:
+    recent = (*(at for at in breaker.failures if now - at < policy.window_s), now)
+    if len(recent) >= policy.failures_max:
+        return Breaker(state=BreakerState.OPEN, since=now)
+    return replace(breaker, failures=recent)
+
+
+def _record_probe(breaker: Breaker, policy: BreakerPolicy, now: float, *, is_fault: bool) -> Breaker:
+    if is_fault:
+        return Breaker(state=BreakerState.OPEN, since=now)
+    successes = breaker.successes + 1
+    if successes >= policy.successes_to_close:
+        return Breaker(since=now)
+    return replace(breaker, probes=max(0, breaker.probes - 1), successes=successes)

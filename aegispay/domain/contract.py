@@ -1,0 +1,88 @@
+"""What a gateway declares about itself. Routing, recovery and the actors read this; adapters keep it true."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from aegispay.domain.payment_method import PaymentMethodType
+
+
+class LookupAuthority(StrEnum):
+    """How far the answer of a look-up can be trusted when it says "never heard of it"."""
+
+    NONE = "none"
+    ADVISORY = "advisory"
+    AUTHORITATIVE = "authoritative"
+
+
+class CaptureSupport(StrEnum):
+    """Which captures of an authorization the gateway accepts."""
+
+    NONE = "none"
+    FULL = "full"
+    PARTIAL = "partial"
+    MULTIPLE = "multiple"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fee:
+    """The price of one charge: a fixed part and a share of the amount.
+
+    Attributes:
+        currency: ISO 4217 code it applies to; ``None`` for every currency without a fee of its own.
+        method: payment method it applies to; ``None`` for every method without a fee of its own.
+        fixed_minor: minor units of the payment's currency.
+        basis_points: hundredths of a percent of the amount.
+    """
+
+    currency: str | None = None
+    method: PaymentMethodType | None = None
+    fixed_minor: int = 0
+    basis_points: int = 0
+
+    def cost_minor(self, amount_minor: int) -> float:
+        """Return the cost of charging `amount_minor`, in minor units; fractions are kept, for ranking only."""
+        return self.fixed_minor + amount_minor * self.basis_points / 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayContract:
+    """What a gateway can do and how it behaves when something goes wrong.
+
+    Attributes:
+        methods: payment methods it takes.
+        currencies: ISO 4217 codes it takes; ``None`` for all.
+        capture: which captures of an authorization it accepts.
+        void: whether an authorization can be released.
+        refund: whether a captured payment can be refunded.
+        lookup: how far its look-up by our reference can be trusted.
+        visibility_delay_s: how long after the charge a look-up may still miss it.
+        idempotency_window_s: how long a key protects a resend; ``None`` if the gateway has no keys, so nothing is resent.
+        authorization_validity_s: how long an authorization can be captured.
+        timeout_s: how long one call may take before its outcome is unknown.
+        concurrency_max: calls in flight at once; more are refused and go elsewhere.
+        fees: what charges cost; the most specific entry counts.
+    """
+
+    methods: frozenset[PaymentMethodType] = frozenset(PaymentMethodType)
+    currencies: frozenset[str] | None = None
+    capture: CaptureSupport = CaptureSupport.MULTIPLE
+    void: bool = True
+    refund: bool = True
+    lookup: LookupAuthority = LookupAuthority.AUTHORITATIVE
+    visibility_delay_s: float = 0.0
+    idempotency_window_s: float | None = 86_400.0
+    authorization_validity_s: float = 604_800.0
+    timeout_s: float = 30.0
+    concurrency_max: int = 256
+    fees: tuple[Fee, ...] = ()
+
+    def fee(self, currency: str, method: PaymentMethodType) -> Fee | None:
+        """Return the most specific fee for a charge, or ``None`` when no price is declared."""
+        fitting = [
+            fee for fee in self.fees if fee.currency in {None, currency} and fee.method in {None, method}
+        ]
+        return max(
+            fitting, key=lambda fee: (fee.currency is not None, fee.method is not None), default=None
+        )

@@ -1,0 +1,227 @@
+"""From a command to facts: `decide` is pure and answers with events, with nothing new, or with a rejection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aegispay.domain import commands as c
+from aegispay.domain import events as e
+from aegispay.domain.decide_operation import decide_cancel, decide_record_operation, decide_request_operation
+from aegispay.domain.decide_outcome import decide_outcome
+from aegispay.domain.outcome import NotProcessed, Reason
+from aegispay.domain.payment import Payment
+from aegispay.domain.rejection import Rejection
+from aegispay.domain.state import AttemptStatus, PaymentState
+from aegispay.domain.transitions import commands
+
+Events = tuple[e.Event, ...]
+Decision = Events | Rejection
+
+_ALLOWED_WHILE_PARKED = (c.UnparkPayment, c.RecordOutcome, c.RecordOperation, c.OpenIncident, c.CloseIncident)
+
+
+def decide(payment: Payment | None, command: c.Command) -> Decision:
+    """Decide what a command means for a payment.
+
+    Returns:
+        The events to append; an empty tuple when the command's goal is reached already;
+        or the reason for refusing it, in which case nothing changes.
+    """
+    if isinstance(command, c.CreatePayment):
+        return _create(payment, command)
+    if payment is None:
+        return Rejection.PAYMENT_DOES_NOT_EXIST
+    if payment.is_parked and not isinstance(command, _ALLOWED_WHILE_PARKED):
+        return _parked(command)
+    if type(command).__name__ not in commands(payment.state):
+        return _outside_table(payment, command)
+    return _HANDLERS[type(command)](payment, command)
+
+
+def _parked(command: c.Command) -> Decision:
+    return () if isinstance(command, c.ParkPayment) else Rejection.PAYMENT_IS_PARKED
+
+
+def _outside_table(payment: Payment, command: c.Command) -> Decision:
+    """Answer a command the table has no arrow for: late news is taken in, a goal already reached is no error."""
+    if isinstance(command, c.RecordOutcome):
+        return decide_outcome(payment, command)
+    if isinstance(command, c.RecordOperation):
+        return decide_record_operation(payment, command)
+    if isinstance(command, c.RequestOperation):
+        return decide_request_operation(payment, command)
+    if isinstance(command, c.CancelPayment) and payment.state is PaymentState.CANCELLED:
+        return ()
+    if isinstance(command, c.AuthenticatePayment) and payment.state is PaymentState.AUTHENTICATED:
+        return ()
+    return Rejection.NOT_ALLOWED_IN_THIS_STATE
+
+
+def _create(payment: Payment | None, command: c.CreatePayment) -> Decision:
+    if payment is None:
+        return (
+            e.PaymentInitiated(
+                at=command.at,
+                request=command.request,
+                fingerprint=command.fingerprint,
+                expires_at=command.expires_at,
+            ),
+        )
+    if payment.fingerprint != command.fingerprint:
+        return Rejection.KEY_USED_FOR_ANOTHER_REQUEST
+    return ()
+
+
+def _authenticate(_payment: Payment, command: c.AuthenticatePayment) -> Decision:
+    return (e.PaymentAuthenticated(at=command.at),)
+
+
+def _require_action(_payment: Payment, command: c.RequireAction) -> Decision:
+    return (
+        e.ActionRequired(
+            at=command.at, action=command.action, gateway=command.gateway, reference=command.reference
+        ),
+    )
+
+
+def _complete_action(payment: Payment, command: c.CompleteAction) -> Decision:
+    if command.is_passed:
+        return (e.ActionCompleted(at=command.at),)
+    return _fail_action(payment, command, Reason.ACTION_FAILED, "the payer did not pass the challenge")
+
+
+def _fail_action(payment: Payment, command: c.Command, reason: Reason, message: str) -> Events:
+    failed = e.PaymentFailed(at=command.at, reason=reason, message=message, gateway=payment.gateway)
+    return (*_end_open_attempt(payment, command, reason), failed)
+
+
+def _end_open_attempt(payment: Payment, command: c.Command, reason: Reason) -> Events:
+    attempt = payment.open_attempt
+    if attempt is None:
+        return ()
+    outcome = NotProcessed(reason=reason, message="the payer's action did not complete")
+    return (e.AttemptFailed(at=command.at, number=attempt.number, outcome=outcome),)
+
+
+def _refuse(payment: Payment, command: c.RefusePayment) -> Decision:
+    if payment.open_attempt is not None:
+        return _still_open(payment)
+    last = payment.last_attempt
+    if last is not None and last.failure is not None:
+        return (
+            e.PaymentFailed(
+                at=command.at,
+                reason=last.failure.reason,
+                code=last.failure.code,
+                message=last.failure.message,
+                gateway=last.gateway,
+            ),
+        )
+    return (
+        e.PaymentFailed(at=command.at, reason=command.reason, code=command.code, message=command.message),
+    )
+
+
+def _still_open(payment: Payment) -> Rejection:
+    return Rejection.OUTCOME_STILL_UNKNOWN if payment.in_doubt else Rejection.ATTEMPT_STILL_OPEN
+
+
+def _start_attempt(payment: Payment, command: c.StartAttempt) -> Decision:
+    # The rule that keeps a payment from being charged twice: one open attempt, ever.
+    if payment.open_attempt is not None:
+        return _still_open(payment)
+    if payment.is_cancel_requested:
+        return Rejection.CANCEL_IS_REMEMBERED
+    return (
+        e.AttemptStarted(
+            at=command.at,
+            number=len(payment.attempts) + 1,
+            gateway=command.gateway,
+            operation_id=command.operation_id,
+            idempotency_key=command.idempotency_key,
+            request_digest=command.request_digest,
+            deadline_at=command.deadline_at,
+            decision=command.decision,
+        ),
+    )
+
+
+def _expire(payment: Payment, command: c.ExpirePayment) -> Decision:
+    deadline = payment.action.expires_at if payment.action is not None else payment.expires_at
+    if command.at < deadline:
+        return Rejection.NOT_YET_EXPIRED
+    match payment.state:
+        case PaymentState.INITIATED:
+            return (e.PaymentCancelled(at=command.at, reason="expired"),)
+        case PaymentState.REQUIRES_ACTION:
+            return _fail_action(payment, command, Reason.ACTION_EXPIRED, "the payer did not act in time")
+        case _:
+            return _expire_authorization(payment, command)
+
+
+def _expire_authorization(payment: Payment, command: c.ExpirePayment) -> Decision:
+    if any(operation.status.is_open for operation in payment.operations):
+        return Rejection.OPERATION_STILL_OPEN
+    if payment.captured_minor > 0:
+        approved = next(a for a in payment.attempts if a.status is AttemptStatus.APPROVED)
+        return (
+            e.PaymentSucceeded(
+                at=command.at,
+                number=approved.number,
+                reference=approved.reference or "",
+                amount_minor=payment.captured_minor,
+            ),
+        )
+    return (e.PaymentCancelled(at=command.at, reason="authorization_expired"),)
+
+
+def _open_incident(payment: Payment, command: c.OpenIncident) -> Decision:
+    if any(incident.id == command.incident_id for incident in payment.incidents):
+        return ()
+    return (
+        e.IncidentOpened(
+            at=command.at, incident_id=command.incident_id, reason=command.reason, detail=command.detail
+        ),
+    )
+
+
+def _close_incident(payment: Payment, command: c.CloseIncident) -> Decision:
+    if not any(incident.id == command.incident_id and incident.is_open for incident in payment.incidents):
+        return Rejection.NO_SUCH_OPEN_INCIDENT
+    return (
+        e.IncidentClosed(
+            at=command.at,
+            incident_id=command.incident_id,
+            operator=command.operator,
+            detail=command.detail,
+        ),
+    )
+
+
+def _park(_payment: Payment, command: c.ParkPayment) -> Decision:
+    return (e.PaymentParked(at=command.at, cause=command.cause),)
+
+
+def _unpark(payment: Payment, command: c.UnparkPayment) -> Decision:
+    if not payment.is_parked:
+        return Rejection.PAYMENT_IS_NOT_PARKED
+    return (e.PaymentUnparked(at=command.at, operator=command.operator),)
+
+
+_HANDLERS: dict[type[c.Command], Callable[[Payment, Any], Decision]] = {
+    c.AuthenticatePayment: _authenticate,
+    c.RequireAction: _require_action,
+    c.CompleteAction: _complete_action,
+    c.RefusePayment: _refuse,
+    c.StartAttempt: _start_attempt,
+    c.RecordOutcome: decide_outcome,
+    c.CancelPayment: decide_cancel,
+    c.RequestOperation: decide_request_operation,
+    c.RecordOperation: decide_record_operation,
+    c.ExpirePayment: _expire,
+    c.OpenIncident: _open_incident,
+    c.CloseIncident: _close_incident,
+    c.ParkPayment: _park,
+    c.UnparkPayment: _unpark,
+}

@@ -1,0 +1,241 @@
+"""Captures, voids and refunds: amounts are reserved on request and given back only when surely not moved."""
+
+from __future__ import annotations
+
+from aegispay.domain import commands as c
+from aegispay.domain import events as e
+from aegispay.domain.outcome import (
+    Approved,
+    Declined,
+    Duplicate,
+    GatewayMisconfigured,
+    InvalidRequest,
+    NotProcessed,
+    OutcomeUnknown,
+    Pending,
+    Reason,
+    RequiresAction,
+)
+from aegispay.domain.payment import Operation, Payment
+from aegispay.domain.rejection import Rejection
+from aegispay.domain.state import AttemptStatus, OperationKind, OperationStatus, PaymentState
+
+Events = tuple[e.Event, ...]
+Decision = Events | Rejection
+
+
+def decide_cancel(payment: Payment, command: c.CancelPayment) -> Decision:
+    """Cancel at once, remember the cancel while money is in doubt, or ask for a void."""
+    match payment.state:
+        case PaymentState.PROCESSING:
+            return _cancel_processing(payment, command)
+        case PaymentState.AUTHORIZED:
+            return _void(payment, command)
+        case PaymentState.REQUIRES_ACTION:
+            return (*_end_attempt(payment, command), _cancelled(command))
+        case _:
+            return (_cancelled(command),)
+
+
+def _cancelled(command: c.CancelPayment) -> e.PaymentCancelled:
+    return e.PaymentCancelled(at=command.at, reason=command.reason)
+
+
+def _end_attempt(payment: Payment, command: c.CancelPayment) -> Events:
+    attempt = payment.open_attempt
+    if attempt is None:
+        return ()
+    outcome = NotProcessed(reason=Reason.ACTION_FAILED, message="cancelled before the payer acted")
+    return (e.AttemptFailed(at=command.at, number=attempt.number, outcome=outcome),)
+
+
+def _cancel_processing(payment: Payment, command: c.CancelPayment) -> Decision:
+    if payment.open_attempt is None:
+        return (_cancelled(command),)
+    if payment.is_cancel_requested:
+        return ()
+    return (e.CancelRequested(at=command.at, reason=command.reason),)
+
+
+def _void(payment: Payment, command: c.CancelPayment) -> Decision:
+    if payment.reserved_minor(OperationKind.CAPTURE) > 0:
+        return Rejection.CAPTURE_IN_PROGRESS
+    if payment.reserved_minor(OperationKind.VOID) > 0:
+        return ()
+    return (
+        e.OperationRequested(
+            at=command.at,
+            kind=OperationKind.VOID,
+            operation_id=command.operation_id,
+            amount_minor=payment.authorized_minor - payment.captured_minor,
+            idempotency_key=command.idempotency_key,
+            deadline_at=command.deadline_at,
+        ),
+    )
+
+
+def decide_request_operation(payment: Payment, command: c.RequestOperation) -> Decision:
+    """Reserve an amount for a capture or a refund, or say why it does not fit."""
+    known = payment.find_operation(command.operation_id)
+    if known is not None:
+        return _repeated(known, command)
+    match command.kind:
+        case OperationKind.CAPTURE:
+            return _capture(payment, command)
+        case OperationKind.REFUND:
+            return _refund(payment, command)
+        case OperationKind.VOID:
+            return Rejection.NOT_ALLOWED_IN_THIS_STATE
+
+
+def _repeated(known: Operation, command: c.RequestOperation) -> Decision:
+    same_amount = command.amount_minor in {None, known.amount_minor}
+    if known.kind is command.kind and same_amount and known.is_final == command.is_final:
+        return ()
+    return Rejection.OPERATION_ID_USED_FOR_ANOTHER_REQUEST
+
+
+def _capture(payment: Payment, command: c.RequestOperation) -> Decision:
+    if payment.state is not PaymentState.AUTHORIZED:
+        return Rejection.NOT_ALLOWED_IN_THIS_STATE
+    if payment.reserved_minor(OperationKind.VOID) > 0:
+        return Rejection.VOID_IN_PROGRESS
+    left = payment.authorized_minor - payment.captured_minor - payment.reserved_minor(OperationKind.CAPTURE)
+    if any(op.kind is OperationKind.CAPTURE and op.is_final and op.status.is_open for op in payment.operations):
+        return Rejection.CAPTURE_IN_PROGRESS
+    return _reserve(command, left, Rejection.CAPTURE_EXCEEDS_AUTHORIZED)
+
+
+def _refund(payment: Payment, command: c.RequestOperation) -> Decision:
+    if payment.state not in {PaymentState.SUCCESS, PaymentState.PARTIALLY_REFUNDED}:
+        return Rejection.NOT_ALLOWED_IN_THIS_STATE
+    left = payment.captured_minor - payment.refunded_minor - payment.reserved_minor(OperationKind.REFUND)
+    return _reserve(command, left, Rejection.REFUND_EXCEEDS_CAPTURED)
+
+
+def _reserve(command: c.RequestOperation, left_minor: int, too_much: Rejection) -> Decision:
+    amount_minor = left_minor if command.amount_minor is None else command.amount_minor
+    if command.amount_minor is not None and amount_minor <= 0:
+        return Rejection.AMOUNT_MUST_BE_POSITIVE
+    if amount_minor > left_minor or amount_minor <= 0:
+        return too_much
+    return (
+        e.OperationRequested(
+            at=command.at,
+            kind=command.kind,
+            operation_id=command.operation_id,
+            amount_minor=amount_minor,
+            idempotency_key=command.idempotency_key,
+            deadline_at=command.deadline_at,
+            final=command.is_final,
+        ),
+    )
+
+
+def decide_record_operation(payment: Payment, command: c.RecordOperation) -> Decision:
+    """Decide what the outcome of a capture, void or refund means."""
+    operation = payment.find_operation(command.operation_id)
+    if operation is None:
+        return Rejection.NO_SUCH_OPERATION
+    if not operation.status.is_open:
+        return _late(payment, operation, command)
+    match command.outcome:
+        case Approved() as approved:
+            return _succeeded(payment, operation, command, approved)
+        case OutcomeUnknown() | Pending() | Duplicate() as unknown:
+            return (_unknown(operation, command, unknown),)
+        case RequiresAction():
+            unreadable = OutcomeUnknown(reason=Reason.UNREADABLE_ANSWER, message="a payer cannot act on this")
+            return (_unknown(operation, command, unreadable),)
+        case Declined() | NotProcessed() | InvalidRequest() | GatewayMisconfigured() as failed:
+            ended = e.OperationFailed(
+                at=command.at, kind=operation.kind, operation_id=operation.id, outcome=failed
+            )
+            return (ended, *_after_failed_capture(payment, operation, command))
+
+
+def _unknown(
+    operation: Operation, command: c.RecordOperation, outcome: OutcomeUnknown | Pending | Duplicate
+) -> e.OperationBecameUnknown:
+    return e.OperationBecameUnknown(
+        at=command.at,
+        kind=operation.kind,
+        operation_id=operation.id,
+        outcome=outcome,
+        checks=operation.checks + 1 if operation.status is OperationStatus.UNKNOWN else 0,
+        next_check_at=command.next_check_at,
+    )
+
+
+def _late(payment: Payment, operation: Operation, command: c.RecordOperation) -> Events:
+    if not isinstance(command.outcome, Approved) or operation.status is OperationStatus.SUCCEEDED:
+        return ()
+    incident_id = f"{operation.id}-late"
+    if any(incident.id == incident_id for incident in payment.incidents):
+        return ()
+    detail = f"{operation.kind} {operation.id} was recorded as failed, but {command.outcome.reference} went through"
+    return (e.IncidentOpened(at=command.at, incident_id=incident_id, reason=Reason.AMOUNT_MISMATCH, detail=detail),)
+
+
+def _succeeded(
+    payment: Payment, operation: Operation, command: c.RecordOperation, outcome: Approved
+) -> Events:
+    done = e.OperationSucceeded(
+        at=command.at, kind=operation.kind, operation_id=operation.id, reference=outcome.reference
+    )
+    match operation.kind:
+        case OperationKind.CAPTURE:
+            return (done, *_after_capture(payment, operation, command))
+        case OperationKind.VOID:
+            return (done, *_after_void(payment, command))
+        case OperationKind.REFUND:
+            return (done, *_after_refund(payment, operation, command))
+
+
+def _after_capture(payment: Payment, operation: Operation, command: c.RecordOperation) -> Events:
+    captured_minor = payment.captured_minor + operation.amount_minor
+    is_last = operation.is_final or _was_final(payment) or captured_minor == payment.authorized_minor
+    if is_last and not _others_open(payment, operation):
+        return (_success(payment, command, captured_minor),)
+    return ()
+
+
+def _after_failed_capture(payment: Payment, operation: Operation, command: c.RecordOperation) -> Events:
+    """A final capture that went through while this one was open ends the payment once this one has failed."""
+    if operation.kind is not OperationKind.CAPTURE or not _was_final(payment) or _others_open(payment, operation):
+        return ()
+    return (_success(payment, command, payment.captured_minor),)
+
+
+def _others_open(payment: Payment, operation: Operation) -> bool:
+    return payment.reserved_minor(OperationKind.CAPTURE) > operation.amount_minor
+
+
+def _was_final(payment: Payment) -> bool:
+    return any(
+        op.kind is OperationKind.CAPTURE and op.is_final and op.status is OperationStatus.SUCCEEDED
+        for op in payment.operations
+    )
+
+
+def _success(payment: Payment, command: c.Command, captured_minor: int) -> e.PaymentSucceeded:
+    approved = next(a for a in payment.attempts if a.status is AttemptStatus.APPROVED)
+    return e.PaymentSucceeded(
+        at=command.at,
+        number=approved.number,
+        reference=approved.reference or "",
+        amount_minor=captured_minor,
+    )
+
+
+def _after_void(payment: Payment, command: c.RecordOperation) -> Events:
+    if payment.captured_minor > 0:
+        return (_success(payment, command, payment.captured_minor),)
+    return (e.PaymentCancelled(at=command.at, reason="voided"),)
+
+
+def _after_refund(payment: Payment, operation: Operation, command: c.RecordOperation) -> Events:
+    refunded_minor = payment.refunded_minor + operation.amount_minor
+    if refunded_minor == payment.captured_minor:
+        return (e.PaymentRefunded(at=command.at, refunded_minor=refunded_minor),)
+    return (e.PaymentPartiallyRefunded(at=command.at, refunded_minor=refunded_minor),)

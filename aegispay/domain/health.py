@@ -1,0 +1,128 @@
+"""How well a gateway has been doing lately: a sliding window of counts, and one score from it."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aegispay.domain.breaker import BreakerState
+
+_LATENCY_BOUNDS_S = tuple(0.001 * 1.35**step for step in range(40))
+"""Upper bounds of the latency classes: 1 ms to two minutes, each 35 % wider, so a percentile is that exact."""
+_SLOTS = 12
+"""The window moves in twelfths: old calls fade in steps too small to make the score jump."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """What the health score is made of; they add up to 1."""
+
+    success: float = 0.7
+    latency: float = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthSummary:
+    """What the window holds at one moment.
+
+    Attributes:
+        faults: calls that failed through the gateway's own fault; declines are not among them.
+        latency_p50_s: half of the calls were at most this slow; ``None`` without calls. Likewise p95 and p99.
+    """
+
+    calls: int = 0
+    faults: int = 0
+    latency_p50_s: float | None = None
+    latency_p95_s: float | None = None
+    latency_p99_s: float | None = None
+
+    @property
+    def success_rate(self) -> float | None:
+        """Share of calls without a gateway fault; ``None`` without calls."""
+        return None if self.calls == 0 else 1.0 - self.faults / self.calls
+
+
+class _Slot:
+    __slots__ = ("calls", "classes", "faults", "starts_at")
+
+    def __init__(self, starts_at: float) -> None:
+        self.starts_at = starts_at
+        self.calls = 0
+        self.faults = 0
+        self.classes = [0] * (len(_LATENCY_BOUNDS_S) + 1)
+
+
+class HealthWindow:
+    """Counts of the last `window_s` seconds; recording is O(1), memory is constant."""
+
+    def __init__(self, *, window_s: float = 300.0) -> None:
+        self._window_s = window_s
+        self._slot_s = window_s / _SLOTS
+        self._slots: deque[_Slot] = deque()
+
+    def record(self, now: float, *, latency_s: float, is_fault: bool) -> None:
+        """Take one finished call into account.
+
+        Args:
+            now: seconds of the caller's monotonic clock.
+            latency_s: how long the call took.
+            is_fault: whether the gateway is to blame.
+        """
+        slot = self._slot(now)
+        slot.calls += 1
+        slot.faults += is_fault
+        slot.classes[bisect_left(_LATENCY_BOUNDS_S, latency_s)] += 1
+
+    def summary(self, now: float) -> HealthSummary:
+        """Return counts and percentiles of the window that ends now."""
+        self._forget(now)
+        calls = sum(slot.calls for slot in self._slots)
+        if calls == 0:
+            return HealthSummary()
+        classes = [sum(column) for column in zip(*(slot.classes for slot in self._slots), strict=True)]
+        return HealthSummary(
+            calls=calls,
+            faults=sum(slot.faults for slot in self._slots),
+            latency_p50_s=_percentile(classes, calls, 0.50),
+            latency_p95_s=_percentile(classes, calls, 0.95),
+            latency_p99_s=_percentile(classes, calls, 0.99),
+        )
+
+    def _slot(self, now: float) -> _Slot:
+        if not self._slots or now - self._slots[-1].starts_at >= self._slot_s:
+            self._forget(now)
+            self._slots.append(_Slot(now))
+        return self._slots[-1]
+
+    def _forget(self, now: float) -> None:
+        while self._slots and now - self._slots[0].starts_at >= self._window_s:
+            self._slots.popleft()
+
+
+def _percentile(classes: Sequence[int], calls: int, share: float) -> float:
+    wanted = share * calls
+    seen = 0
+    for index, count in enumerate(classes):
+        seen += count
+        if seen >= wanted:
+            return _LATENCY_BOUNDS_S[min(index, len(_LATENCY_BOUNDS_S) - 1)]
+    return _LATENCY_BOUNDS_S[-1]
+
+
+_SLOW_S = 2.0
+"""A 95th percentile this slow halves the latency part of the score: payers give up soon after."""
+_BREAKER_FACTOR = {BreakerState.CLOSED: 1.0, BreakerState.HALF_OPEN: 0.5, BreakerState.OPEN: 0.0}
+
+
+def health_score(summary: HealthSummary, breaker: BreakerState, weights: Weights | None = None) -> float:
+    """Return 0.0 (useless) to 1.0 (perfect).
+
+    The score is ``(success weight x success rate + latency weight x slow / (slow + p95)) x breaker factor``, where
+    slow is 2 s and the factor is 1 while closed, 0.5 half open and 0 open. Without calls, both parts count as 1.
+    """
+    weights = weights or Weights()
+    rate = 1.0 if summary.success_rate is None else summary.success_rate
+    speed = 1.0 if summary.latency_p95_s is None else _SLOW_S / (_SLOW_S + summary.latency_p95_s)
+    return (weights.success * rate + weights.latency * speed) * _BREAKER_FACTOR[breaker]

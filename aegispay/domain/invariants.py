@@ -1,0 +1,129 @@
+"""What is true of every payment at every moment: numbered, checked before each append and after each replay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aegispay.domain.payment import Payment
+from aegispay.domain.state import AttemptStatus, OperationKind, PaymentState
+
+
+class InvariantError(AssertionError):
+    """A payment's state is impossible: a bug in AegisPay or a damaged log. Nothing was written."""
+
+    def __init__(self, payment_id: str, broken: tuple[str, ...]) -> None:
+        self.payment_id = payment_id
+        self.broken = broken
+        super().__init__(f"{payment_id} breaks {'; '.join(broken)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """One numbered statement."""
+
+    number: str
+    statement: str
+    holds: Callable[[Payment], bool]
+
+
+_CAPTURED = frozenset({PaymentState.SUCCESS, PaymentState.PARTIALLY_REFUNDED, PaymentState.REFUNDED})
+_NEVER_CAPTURED = frozenset(set(PaymentState) - _CAPTURED - {PaymentState.AUTHORIZED})
+
+
+def _money_in_order(p: Payment) -> bool:
+    return 0 <= p.captured_minor <= p.authorized_minor <= p.amount_minor and p.amount_minor > 0
+
+
+def _reservations_fit(p: Payment) -> bool:
+    if not p.operations:
+        return 0 <= p.refunded_minor <= p.captured_minor
+    refunds = p.refunded_minor + p.reserved_minor(OperationKind.REFUND)
+    captures = p.captured_minor + p.reserved_minor(OperationKind.CAPTURE)
+    return 0 <= refunds <= p.captured_minor and captures <= p.authorized_minor
+
+
+def _one_live_attempt(p: Payment) -> bool:
+    return sum(a.status is not AttemptStatus.FAILED for a in p.attempts) <= 1
+
+
+def _numbered(p: Payment) -> bool:
+    return all(attempt.number == number for number, attempt in enumerate(p.attempts, start=1))
+
+
+def _keys_differ(p: Payment) -> bool:
+    return len(p.attempts) < 2 or len({a.idempotency_key for a in p.attempts}) == len(p.attempts)
+
+
+def _final_is_closed(p: Payment) -> bool:
+    return not p.state.is_final or p.open_attempt is None
+
+
+def _captured_matches_state(p: Payment) -> bool:
+    if p.state in _CAPTURED:
+        return p.captured_minor > 0
+    return p.state not in _NEVER_CAPTURED or p.captured_minor == 0
+
+
+def _refunded_matches_state(p: Payment) -> bool:
+    match p.state:
+        case PaymentState.REFUNDED:
+            return p.refunded_minor == p.captured_minor
+        case PaymentState.PARTIALLY_REFUNDED:
+            return 0 < p.refunded_minor < p.captured_minor
+        case _:
+            return p.refunded_minor == 0
+
+
+def _approved_when_money(p: Payment) -> bool:
+    approved = any(a.status is AttemptStatus.APPROVED for a in p.attempts)
+    return approved == (p.authorized_minor > 0)
+
+
+def _doubt_is_processing(p: Payment) -> bool:
+    return not p.in_doubt or p.state is PaymentState.PROCESSING
+
+
+def _failure_has_reason(p: Payment) -> bool:
+    return (p.state is PaymentState.FAILURE) == (p.failure is not None)
+
+
+def _action_when_required(p: Payment) -> bool:
+    return (p.state is PaymentState.REQUIRES_ACTION) == (p.action is not None)
+
+
+INVARIANTS: tuple[Invariant, ...] = (
+    Invariant("I-01", "0 <= captured <= authorized <= amount, and the amount is positive", _money_in_order),
+    Invariant(
+        "I-02",
+        "refunded and reserved refunds fit the captured amount, captures and reserved captures the authorized one",
+        _reservations_fit,
+    ),
+    Invariant("I-03", "at most one attempt is open or approved", _one_live_attempt),
+    Invariant("I-04", "attempts are numbered from 1 without gaps", _numbered),
+    Invariant("I-05", "no two attempts share an outbound idempotency key", _keys_differ),
+    Invariant("I-06", "a final payment has no open attempt", _final_is_closed),
+    Invariant("I-07", "money is captured exactly in the states that say so", _captured_matches_state),
+    Invariant("I-08", "money is refunded exactly in the states that say so", _refunded_matches_state),
+    Invariant("I-09", "an approved attempt and an authorized amount come together", _approved_when_money),
+    Invariant("I-10", "only a processing payment can be in doubt", _doubt_is_processing),
+    Invariant("I-11", "a failed payment, and no other, has a reason for its failure", _failure_has_reason),
+    Invariant("I-12", "the payer has something to do exactly while action is required", _action_when_required),
+)
+
+
+def violations(payment: Payment) -> tuple[str, ...]:
+    """Return the invariants the payment breaks, as ``number: statement``; empty when it is sound."""
+    return tuple(f"{i.number}: {i.statement}" for i in INVARIANTS if not i.holds(payment))
+
+
+def check(payment: Payment) -> Payment:
+    """Return the payment if every invariant holds.
+
+    Raises:
+        InvariantError: naming every broken invariant.
+    """
+    broken = violations(payment)
+    if broken:
+        raise InvariantError(payment.id, broken)
+    return payment

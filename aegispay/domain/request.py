@@ -1,0 +1,182 @@
+"""A merchant's request for a payment: parsed, checked, and comparable with a repetition of itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from aegispay.domain.customer import Customer, parse_customer
+from aegispay.domain.metadata import Metadata, parse_metadata
+from aegispay.domain.money import exponent, parse_amount
+from aegispay.domain.payment_method import PaymentMethod, parse_payment_method
+from aegispay.domain.text import text
+from aegispay.errors import FieldError, ValidationError
+
+T = TypeVar("T")
+
+KEY_LENGTH_MAX = 255
+_MERCHANT = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_GATEWAY = re.compile(r"[a-z0-9_-]{1,64}")
+
+
+class CaptureMode(StrEnum):
+    """Whether approval already collects the money."""
+
+    AUTOMATIC = "automatic"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentRequest:
+    """What was asked for; build it with `parse_request`.
+
+    Attributes:
+        merchant: whose idempotency key it is.
+        gateway: the only gateway that may be used; ``None`` for any.
+        retry_of: the failed payment that this one repeats.
+    """
+
+    idempotency_key: str
+    amount_minor: int
+    currency: str
+    payment_method: PaymentMethod
+    customer: Customer | None = None
+    metadata: Metadata = field(default_factory=dict)
+    merchant: str = "default"
+    capture: CaptureMode = CaptureMode.AUTOMATIC
+    gateway: str | None = None
+    retry_of: str | None = None
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the request's content, key and merchant left out.
+
+        Property order, the way a number was written and absent fields make no difference; everything else does.
+        """
+        return hashlib.sha256(_canonical(self)).hexdigest()
+
+
+_ADAPTER: TypeAdapter[PaymentRequest] = TypeAdapter(PaymentRequest)
+_NOT_CONTENT = {"idempotency_key", "merchant"}
+
+
+def _canonical(request: PaymentRequest) -> bytes:
+    content = _ADAPTER.dump_json(request, exclude=_NOT_CONTENT, exclude_none=True)
+    if not request.metadata:
+        return content
+    # Only metadata can come in another order; its own values are part of the content to the letter.
+    metadata = json.dumps(request.metadata, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    without = _ADAPTER.dump_json(request, exclude=_NOT_CONTENT | {"metadata"}, exclude_none=True)
+    return without + metadata.encode()
+
+
+def differing_fields(first: PaymentRequest, second: PaymentRequest) -> tuple[str, ...]:
+    """Return dotted paths of what differs between two requests, in the order of the fields."""
+    differing: list[str] = []
+    for declared in fields(PaymentRequest):
+        if declared.name not in _NOT_CONTENT:
+            name = "amount" if declared.name == "amount_minor" else declared.name
+            _compare(name, getattr(first, declared.name), getattr(second, declared.name), differing)
+    return tuple(differing)
+
+
+def _compare(path: str, first: Any, second: Any, differing: list[str]) -> None:
+    if type(first) is not type(second):
+        differing.append(path)
+    elif isinstance(first, dict):
+        for key in dict.fromkeys([*first, *second]):
+            _compare(f"{path}.{key}", first.get(key, _ABSENT), second.get(key, _ABSENT), differing)
+    elif hasattr(first, "__dataclass_fields__"):
+        for declared in fields(first):
+            _compare(f"{path}.{declared.name}", getattr(first, declared.name), getattr(second, declared.name), differing)
+    elif isinstance(first, list):
+        if json.dumps(first, sort_keys=True) != json.dumps(second, sort_keys=True):
+            differing.append(path)
+    elif first != second:
+        differing.append(path)
+
+
+_ABSENT = object()
+
+
+def parse_request(
+    *,
+    idempotency_key: object,
+    amount: object,
+    currency: object,
+    payment_method: object,
+    customer: object = None,
+    metadata: object = None,
+    merchant: object = "default",
+    capture: object = CaptureMode.AUTOMATIC,
+    gateway: object = None,
+    retry_of: object = None,
+) -> PaymentRequest:
+    """Return a request from what a user passed.
+
+    Raises:
+        ValidationError: with every problem found, not only the first.
+        CardDataError: card data stands where it must not.
+    """
+    errors: list[FieldError] = []
+    key = _collect(errors, lambda: text("idempotency_key", idempotency_key, longest=KEY_LENGTH_MAX))
+    amount_minor = _collect(errors, lambda: _amount(amount, currency))
+    method = _collect(errors, lambda: parse_payment_method(payment_method))
+    payer = _collect(errors, lambda: parse_customer(customer))
+    attached = _collect(errors, lambda: parse_metadata(metadata))
+    owner = _collect(errors, lambda: _matching("merchant", merchant, _MERCHANT, "letters, digits, _ . -"))
+    mode = _collect(errors, lambda: _capture(capture))
+    forced = _collect(errors, lambda: _forced(gateway))
+    repeats = _collect(errors, lambda: None if retry_of is None else text("retry_of", retry_of, longest=64))
+    if errors:
+        raise ValidationError(errors)
+    assert key is not None and amount_minor is not None and method is not None  # noqa: PT018 - no errors
+    assert attached is not None and owner is not None and mode is not None  # noqa: PT018 - no errors
+    return PaymentRequest(
+        idempotency_key=key,
+        amount_minor=amount_minor,
+        currency=str(currency),
+        payment_method=method,
+        customer=payer,
+        metadata=attached,
+        merchant=owner,
+        capture=mode,
+        gateway=forced,
+        retry_of=repeats,
+    )
+
+
+def _collect(errors: list[FieldError], parse: Callable[[], T]) -> T | None:
+    try:
+        return parse()
+    except ValidationError as error:
+        errors.extend(error.errors)
+        return None
+
+
+def _amount(amount: object, currency: object) -> int:
+    exponent(currency)  # type: ignore[arg-type]  # it refuses what is no currency
+    return parse_amount(amount, str(currency))
+
+
+def _matching(name: str, value: object, pattern: re.Pattern[str], allowed: str) -> str:
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise ValidationError([FieldError(name, f"use 1 to 64 of {allowed}", repr(value)[:40])])
+    return value
+
+
+def _capture(value: object) -> CaptureMode:
+    try:
+        return CaptureMode(value)  # type: ignore[arg-type]  # it refuses what is no mode
+    except ValueError:
+        raise ValidationError([FieldError("capture", "use automatic or manual", repr(value)[:40])]) from None
+
+
+def _forced(value: object) -> str | None:
+    return None if value is None else _matching("gateway", value, _GATEWAY, "a-z, 0-9, _ -")

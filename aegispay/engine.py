@@ -1,0 +1,452 @@
+"""The engine: the public methods, and the one place that knows every part."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, Unpack, overload
+
+from aegispay.actors import (
+    ActorCrashedError,
+    ActorDeadError,
+    ActorRef,
+    AskTimeoutError,
+    DirectoryFullError,
+    MailboxFullError,
+)
+from aegispay.actors.gateway import GatewayMetrics, GetGatewayMetrics, SetEnabled
+from aegispay.actors.payment import ProcessPayment, RefusedError, SubmitPayment
+from aegispay.assembly import Assembly, assemble
+from aegispay.clock import SystemClock
+from aegispay.config import AegisConfig
+from aegispay.domain.evolve import replay
+from aegispay.domain.ids import derive_payment_id
+from aegispay.domain.payment import Payment
+from aegispay.domain.request import PaymentRequest, parse_request
+from aegispay.domain.state import PaymentState
+from aegispay.errors import (
+    AegisPayError,
+    EngineClosedError,
+    EngineFailedError,
+    NoGatewayError,
+    OverloadedError,
+    PaymentNotFoundError,
+    PaymentParkedError,
+    PaymentTimeoutError,
+    UnknownGatewayError,
+)
+from aegispay.fields import PaymentFields, PaymentFilters
+from aegispay.ports import Clock, EventStore, Gateway, Parking, PaymentQuery, StoredEvent
+from aegispay.storage.sqlite import SqliteStore
+from aegispay.supervision import Node
+
+_ASKS_MAX = 4
+"""How often a command is asked again after its actor crashed under it; commands are idempotent, so this is safe."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentPage:
+    """One page of payments, newest first.
+
+    Attributes:
+        next_cursor: pass as `after` for the next page; ``None`` on the last.
+    """
+
+    payments: tuple[Payment, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineHealth:
+    """The engine at a glance.
+
+    Attributes:
+        is_healthy: at least one gateway takes payments, nothing is parked and the store answers.
+        states: number of payments by state.
+        parked: payments set aside because they kept crashing.
+        in_flight: requests inside the engine now. calls: gateway calls running now. actors: payment actors in memory.
+    """
+
+    is_healthy: bool
+    gateways: tuple[GatewayMetrics, ...]
+    states: dict[PaymentState, int]
+    parked: tuple[Parking, ...]
+    in_flight: int
+    calls: int
+    actors: int
+
+
+class AegisPay:
+    """A payment-orchestration engine inside your process.
+
+    Use it as ``async with AegisPay("payments.db", gateways=[...]) as aegis:``. Opening takes the database over,
+    and every payment that was being processed when the last engine ended goes on by itself.
+
+    Args:
+        database: path of the SQLite file, made when missing; or an `EventStore`.
+        gateways: registered in this order, which breaks ties in routing.
+        config: every setting, see `AegisConfig`.
+        clock: where time comes from; the machine's clock by default.
+        random_source: jitter is drawn from it; seed it to repeat a run.
+
+    Raises (on opening):
+        StoreOpenError: the database cannot be used; its kinds say why.
+        DuplicateGatewayError: two gateways of one name.
+    """
+
+    def __init__(
+        self,
+        database: str | Path | EventStore,
+        *,
+        gateways: Iterable[Gateway] = (),
+        config: AegisConfig | None = None,
+        clock: Clock | None = None,
+        random_source: random.Random | None = None,
+    ) -> None:
+        self._clock: Clock = clock if clock is not None else SystemClock()
+        self._config = config if config is not None else AegisConfig()
+        is_path = isinstance(database, str | Path)
+        self._store: EventStore = SqliteStore(database, clock=self._clock) if is_path else database
+        self._first_gateways = tuple(gateways)
+        self._random = random_source if random_source is not None else random.Random()  # noqa: S311 - only jitter
+        self._assembly: Assembly | None = None
+        self._in_flight = 0
+
+    def __repr__(self) -> str:
+        """Show whether it is open and how busy."""
+        if self._assembly is None:
+            return "<AegisPay closed>"
+        names = ", ".join(self._assembly.gateways)
+        return f"<AegisPay open gateways=[{names}] in_flight={self._in_flight}>"
+
+    # --- life ---------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def open(self) -> None:
+        """Open the database, start the actors, and go on with every unfinished payment.
+
+        Raises:
+            StoreOpenError: the database cannot be used; its kinds say why.
+            DuplicateGatewayError: two gateways of one name.
+        """
+        if self._assembly is not None:
+            return
+        await self._store.open()
+        try:
+            self._assembly = await assemble(
+                store=self._store,
+                gateways=self._first_gateways,
+                config=self._config,
+                clock=self._clock,
+                random_source=self._random,
+            )
+        except BaseException:
+            await self._store.close()
+            raise
+        await self._assembly.recover()
+
+    async def close(self) -> None:
+        """Refuse new requests, wait for calls in flight up to `shutdown_s`, stop the actors and close the store.
+
+        What is left unfinished is picked up by the next engine. Idempotent.
+        """
+        assembly, self._assembly = self._assembly, None
+        if assembly is not None:
+            await assembly.shut_down(EngineClosedError("the engine was closed"))
+            await self._store.close()
+
+    # --- payments -----------------------------------------------------------------------------------
+
+    async def create_payment(self, **fields: Unpack[PaymentFields]) -> Payment:
+        """Create a payment, or return the one that this idempotency key created before.
+
+        Args:
+            **fields: see `PaymentFields`.
+
+        Returns:
+            The payment, `INITIATED` when new. It is durable: a crash after this returned does not lose it.
+
+        Raises:
+            ValidationError: fields are wrong; every problem is listed. Nothing was stored.
+            CardDataError: card data stands where a token belongs.
+            IdempotencyConflictError: the key belongs to another request.
+            UnknownGatewayError: `gateway` names none that is registered.
+            OverloadedError: too much is in flight; nothing happened.
+            StoreError: the store failed; see its kinds.
+        """
+        return await self._submit(fields, process=False)
+
+    async def pay(self, **fields: Unpack[PaymentFields]) -> Payment:
+        """Create a payment and process it: `create_payment` and `process_payment` with one commit less.
+
+        Returns and raises what those two do.
+        """
+        return await self._submit(fields, process=True)
+
+    async def process_payment(self, payment_id: str) -> Payment:
+        """Process a payment and wait until it settles. Concurrent calls join the one that runs.
+
+        Returns:
+            The payment: `SUCCESS`, or `FAILURE` with its `failure`, or `REQUIRES_ACTION`, or still `PROCESSING` with
+            `in_doubt` when the outcome is not known; then the engine goes on asking and never charges again.
+
+        Raises:
+            PaymentNotFoundError: there is no such payment.
+            PaymentParkedError: it kept crashing and waits for an operator.
+            PaymentTimeoutError: it did not settle within `answer_timeout_s`; it goes on.
+            NoGatewayError: no gateway is registered.
+            OverloadedError: too much is in flight; nothing happened.
+        """
+        self._need_gateway(None)
+        return await self._settle(payment_id, ProcessPayment())
+
+    async def get_payment(self, payment_id: str) -> Payment:
+        """Return the payment as it is on disk.
+
+        Raises:
+            PaymentNotFoundError: there is no such payment.
+        """
+        self._open_assembly()
+        payment = replay(payment_id, (stored.event for stored in await self._store.load(payment_id)))
+        if payment is None:
+            raise PaymentNotFoundError(f"there is no payment {payment_id!r}")
+        return payment
+
+    async def get_payment_by_idempotency_key(
+        self, idempotency_key: str, *, merchant: str = "default"
+    ) -> Payment:
+        """Return the payment that the merchant's key created.
+
+        Raises:
+            PaymentNotFoundError: the key was never used.
+        """
+        self._open_assembly()
+        payment_id = derive_payment_id(self._store.salt, merchant, idempotency_key)
+        try:
+            return await self.get_payment(payment_id)
+        except PaymentNotFoundError:
+            raise PaymentNotFoundError(
+                f"merchant {merchant!r} has no payment with the key {idempotency_key!r}"
+            ) from None
+
+    async def list_payments(self, **filters: Unpack[PaymentFilters]) -> PaymentPage:
+        """Return a page of payments, newest first.
+
+        Args:
+            **filters: see `PaymentFilters`; pass the page's `next_cursor` as `after` for the next one.
+
+        Raises:
+            ValidationError: a filter is wrong.
+        """
+        self._open_assembly()
+        page = await self._store.list_payments(PaymentQuery(**filters))
+        streams = await self._store.load_many([row.payment_id for row in page.rows])
+        payments = (replay(row.payment_id, (s.event for s in streams[row.payment_id])) for row in page.rows)
+        return PaymentPage(
+            payments=tuple(payment for payment in payments if payment is not None),
+            next_cursor=page.next_cursor,
+        )
+
+    async def payment_events(self, payment_id: str) -> tuple[StoredEvent, ...]:
+        """Return everything that happened to the payment, in order.
+
+        Raises:
+            PaymentNotFoundError: there is no such payment.
+        """
+        self._open_assembly()
+        events = await self._store.load(payment_id)
+        if not events:
+            raise PaymentNotFoundError(f"there is no payment {payment_id!r}")
+        return events
+
+    def payment_ref(self, payment_id: str) -> ActorRef[Any]:
+        """Return the ref of the payment's actor, to send it messages of `aegispay.actors.payment` yourself.
+
+        The ref outlives the actor's incarnations: a message starts the actor when it is not in memory.
+        """
+        return self._open_assembly().directory.ref(payment_id)
+
+    async def unpark_payment(self, payment_id: str, *, operator: str) -> Payment:
+        """Let a parked payment go on.
+
+        Args:
+            payment_id: which.
+            operator: who decided that; kept in the log.
+
+        Raises:
+            PaymentNotFoundError: there is no such payment.
+        """
+        assembly = self._open_assembly()
+        await assembly.parking.unpark(payment_id, operator=operator)
+        assembly.wake(payment_id)
+        return await self.get_payment(payment_id)
+
+    # --- gateways and state -------------------------------------------------------------------------
+
+    async def register_gateway(self, gateway: Gateway) -> None:
+        """Add a gateway while the engine runs.
+
+        Raises:
+            DuplicateGatewayError: one of that name is registered.
+            ValidationError: the object is no gateway, or its name is not usable.
+        """
+        await self._open_assembly().register(gateway)
+
+    async def disable_gateway(self, name: str, *, reason: str) -> None:
+        """Give the gateway no new payments, from the next decision on; kept across restarts.
+
+        Raises:
+            UnknownGatewayError: no such gateway.
+        """
+        await self._ask_gateway(name, SetEnabled(is_enabled=False, reason=reason))
+
+    async def enable_gateway(self, name: str) -> None:
+        """Let the gateway have payments again.
+
+        Raises:
+            UnknownGatewayError: no such gateway.
+        """
+        await self._ask_gateway(name, SetEnabled(is_enabled=True))
+
+    @overload
+    async def gateway_metrics(self) -> tuple[GatewayMetrics, ...]: ...
+
+    @overload
+    async def gateway_metrics(self, name: str) -> GatewayMetrics: ...
+
+    async def gateway_metrics(self, name: str | None = None) -> GatewayMetrics | tuple[GatewayMetrics, ...]:
+        """Return how one gateway is doing, or all of them in order of registration.
+
+        Raises:
+            UnknownGatewayError: no such gateway.
+        """
+        if name is not None:
+            metrics: GatewayMetrics = await self._ask_gateway(name, GetGatewayMetrics())
+            return metrics
+        names = tuple(self._open_assembly().gateways)
+        return tuple([await self._ask_gateway(each, GetGatewayMetrics()) for each in names])
+
+    async def health(self) -> EngineHealth:
+        """Return the engine's state at a glance."""
+        assembly = self._open_assembly()
+        gateways = await self.gateway_metrics()
+        parked = await self._store.parked()
+        return EngineHealth(
+            is_healthy=not parked and any(g.is_enabled and g.health > 0 for g in gateways),
+            gateways=gateways,
+            states=await self._store.count_states(),
+            parked=parked,
+            in_flight=self._in_flight,
+            calls=len(assembly.calls),
+            actors=len(assembly.directory),
+        )
+
+    async def supervision_tree(self) -> Node:
+        """Return the tree of supervisors and actors; ``print(node.render())`` shows it."""
+        return await self._open_assembly().tree()
+
+    # --- inside -------------------------------------------------------------------------------------
+
+    def _open_assembly(self) -> Assembly:
+        if self._assembly is None:
+            raise EngineClosedError("the engine is not open")
+        if self._assembly.failure is not None:
+            raise EngineFailedError(f"the engine gave up: {self._assembly.failure}")
+        return self._assembly
+
+    def _need_gateway(self, forced: str | None) -> None:
+        gateways = self._open_assembly().gateways
+        if not gateways:
+            raise NoGatewayError("no gateway is registered")
+        if forced is not None and forced not in gateways:
+            raise UnknownGatewayError(f"gateway: {forced!r} is not registered; there are {', '.join(gateways)}")
+
+    async def _submit(self, fields: PaymentFields, *, process: bool) -> Payment:
+        self._open_assembly()
+        request = parse_request(**fields)
+        if process or request.gateway is not None:
+            self._need_gateway(request.gateway)
+        payment_id = self._payment_id(request)
+        message = SubmitPayment(request=request, fingerprint=request.fingerprint(), process=process)
+        if process:
+            return await self._settle(payment_id, message)
+        async with self._admitted():
+            return await self._ask(payment_id, message)
+
+    def _payment_id(self, request: PaymentRequest) -> str:
+        return derive_payment_id(self._store.salt, request.merchant, request.idempotency_key)
+
+    async def _settle(self, payment_id: str, message: Any) -> Payment:
+        """Send a command and wait until the payment has nothing more to wait for."""
+        waiters = self._open_assembly().waiters
+        async with self._admitted():
+            settled = waiters.expect(payment_id)
+            try:
+                payment = await self._ask(payment_id, message)
+                if payment.is_settled:
+                    return payment
+                async with asyncio.timeout(self._config.answer_timeout_s):
+                    return await settled
+            except TimeoutError:
+                raise PaymentTimeoutError(
+                    f"{payment_id} did not settle within {self._config.answer_timeout_s:g} s; it goes on"
+                ) from None
+            finally:
+                waiters.forget(payment_id, settled)
+
+    @asynccontextmanager
+    async def _admitted(self) -> AsyncIterator[None]:
+        if self._in_flight >= self._config.in_flight_max:
+            raise OverloadedError(f"{self._in_flight} requests are in flight, the most allowed")
+        self._in_flight += 1
+        try:
+            yield
+        finally:
+            self._in_flight -= 1
+
+    async def _ask(self, payment_id: str, message: Any) -> Payment:
+        """Ask the payment's actor, again when it crashed, and turn the runtime's errors into ours."""
+        crash: Exception | None = None
+        for _ in range(_ASKS_MAX):
+            assembly = self._open_assembly()
+            assembly.parking.refuse_if_parked(payment_id)
+            try:
+                payment: Payment = await assembly.directory.ask(
+                    payment_id, message, timeout_s=self._config.answer_timeout_s
+                )
+            except RefusedError as refused:
+                raise refused.error from refused.error.__cause__
+            except (MailboxFullError, DirectoryFullError) as full:
+                raise OverloadedError(f"{payment_id}: {full}") from full
+            except AskTimeoutError as late:
+                raise PaymentTimeoutError(f"{payment_id} did not answer in time; it goes on") from late
+            except (ActorCrashedError, ActorDeadError) as crashed:
+                crash = crashed
+            else:
+                return payment
+        self._open_assembly().parking.refuse_if_parked(payment_id)
+        raise PaymentParkedError(f"{payment_id} crashed {_ASKS_MAX} times under this request") from crash
+
+    async def _ask_gateway(self, name: str, message: Any) -> Any:
+        assembly = self._open_assembly()
+        entry = assembly.gateways.get(name)
+        if entry is None:
+            known = ", ".join(assembly.gateways) or "none"
+            raise UnknownGatewayError(f"gateway: {name!r} is not registered; there are {known}")
+        return await entry.ref.ask(message, block=False, timeout=self._config.answer_timeout_s)
+
+

@@ -1,0 +1,61 @@
+"""The keyword arguments of the public methods, declared once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NotRequired, TypedDict
+
+from aegispay.domain.customer import Customer
+from aegispay.domain.payment_method import PaymentMethod
+from aegispay.domain.state import PaymentState
+
+
+class PaymentFields(TypedDict):
+    """What a payment is made of.
+
+    Attributes:
+        idempotency_key: 1 to 255 printable characters, chosen by you, the same for every repetition of one request.
+        amount: major units ("100.00"), exact: more decimals than the currency has is an error. A float is taken by its shortest form.
+        currency: ISO 4217 code.
+        payment_method: `Card`, `Upi`, `NetBanking`, `Wallet` or `PayLater`, or the same as a mapping with a ``type``. Tokens only.
+        customer: `Customer`, or the same as a mapping.
+        metadata: any JSON object within limits; kept as it is, or refused.
+        merchant: whose key this is; keys of different merchants never meet.
+        gateway: the only gateway that may be used.
+        retry_of: id of a failed payment that this one repeats.
+    """
+
+    idempotency_key: str
+    amount: str | int | float | Decimal
+    currency: str
+    payment_method: PaymentMethod | Mapping[str, Any]
+    customer: NotRequired[Customer | Mapping[str, Any] | None]
+    metadata: NotRequired[Mapping[str, Any] | None]
+    merchant: NotRequired[str]
+    gateway: NotRequired[str | None]
+    retry_of: NotRequired[str | None]
+
+
+class PaymentFilters(TypedDict, total=False):
+    """Which payments to list; every one given must match.
+
+    Attributes:
+        created_after: inclusive, aware. created_before: exclusive, aware.
+        limit: page size, 1 to 1,000; 100 by default.
+        after: the previous page's `next_cursor`.
+    """
+
+    merchant: str
+    state: PaymentState
+    customer_id: str
+    gateway: str
+    currency: str
+    in_doubt: bool
+    has_incident: bool
+    parked: bool
+    created_after: datetime
+    created_before: datetime
+    limit: int
+    after: str

@@ -1,0 +1,88 @@
+"""Payments set aside because they kept crashing: readable, refusing commands, until an operator lets them go on."""
+
+from __future__ import annotations
+
+import structlog
+
+from aegispay.domain import commands as c
+from aegispay.domain.draft import Draft
+from aegispay.domain.evolve import replay
+from aegispay.domain.projection import project
+from aegispay.errors import PaymentNotFoundError, PaymentParkedError, StoreError, VersionConflictError
+from aegispay.ports import Append, Clock, EventStore, Parking
+from aegispay.waiting import Waiters
+
+
+class ParkingLot:
+    """Knows which payments are parked, on disk and in memory."""
+
+    def __init__(self, *, store: EventStore, clock: Clock, waiters: Waiters) -> None:
+        self._store = store
+        self._clock = clock
+        self._waiters = waiters
+        self._parked: dict[str, Parking] = {}
+
+    def __contains__(self, payment_id: str) -> bool:
+        """Return whether the payment is parked."""
+        return payment_id in self._parked
+
+    async def load(self) -> None:
+        """Read what earlier engines parked."""
+        self._parked = {parking.payment_id: parking for parking in await self._store.parked()}
+
+    def refuse_if_parked(self, payment_id: str) -> None:
+        """Raise `PaymentParkedError` when the payment is parked."""
+        parking = self._parked.get(payment_id)
+        if parking is not None:
+            raise _error(parking)
+
+    async def park(self, payment_id: str, *, cause: str) -> None:
+        """Set the payment aside: callers waiting for it are told, nobody else is disturbed."""
+        parking = Parking(payment_id=payment_id, cause=cause, parked_at=self._clock.now())
+        self._parked[payment_id] = parking
+        self._waiters.fail(payment_id, _error(parking))
+        structlog.get_logger("aegispay").error("payment_parked", payment_id=payment_id, cause=cause)
+        try:
+            await self._store.park(parking)
+            await self._append(payment_id, c.ParkPayment(at=parking.parked_at, cause=cause))
+        except StoreError as error:
+            structlog.get_logger("aegispay").error("parking_not_stored", payment_id=payment_id, error=str(error))
+
+    async def unpark(self, payment_id: str, *, operator: str) -> None:
+        """Let the payment go on.
+
+        Raises:
+            PaymentNotFoundError: it is not parked.
+        """
+        if payment_id not in self._parked:
+            raise PaymentNotFoundError(f"{payment_id} is not parked")
+        await self._append(payment_id, c.UnparkPayment(at=self._clock.now(), operator=operator))
+        await self._store.unpark(payment_id)
+        del self._parked[payment_id]
+
+    async def _append(self, payment_id: str, command: c.Command) -> None:
+        """Put it into the payment's own log, where that can still be read: what is parked is often what cannot."""
+        try:
+            stored = await self._store.load(payment_id)
+            draft = Draft(payment_id, replay(payment_id, (item.event for item in stored)))
+            if draft.apply(command) is not None or draft.payment is None or not draft.events:
+                return
+            await self._store.append(
+                Append(
+                    payment_id=payment_id,
+                    expected_version=draft.version,
+                    events=draft.events,
+                    row=project(draft.payment),
+                )
+            )
+        except VersionConflictError:
+            await self._append(payment_id, command)
+        except Exception as error:  # noqa: BLE001 - a payment that cannot be folded is parked all the same
+            structlog.get_logger("aegispay").warning(
+                "parking_not_in_log", payment_id=payment_id, error=type(error).__name__
+            )
+
+
+def _error(parking: Parking) -> PaymentParkedError:
+    since = parking.parked_at.isoformat(timespec="seconds")
+    return PaymentParkedError(f"{parking.payment_id} is parked since {since}: {parking.cause}")

@@ -1,0 +1,284 @@
+"""What the engine needs from the outside: a store, gateways, a clock, ids. Adapters implement these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+
+from aegispay.domain.contract import GatewayContract
+from aegispay.domain.customer import Customer
+from aegispay.domain.events import Event
+from aegispay.domain.metadata import Metadata
+from aegispay.domain.money import Money
+from aegispay.domain.outcome import Outcome
+from aegispay.domain.payment_method import PaymentMethod
+from aegispay.domain.projection import PaymentRow
+from aegispay.domain.request import CaptureMode
+from aegispay.domain.state import PaymentState
+
+# --- time -------------------------------------------------------------------------------------------
+
+
+class Clock(Protocol):
+    """The only source of time."""
+
+    def now(self) -> datetime:
+        """Return the wall clock, aware UTC; for records and durable deadlines."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that never go backwards; for durations within the process."""
+        ...
+
+
+# --- store ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Append:
+    """One atomic write to one payment's stream.
+
+    Attributes:
+        expected_version: number of events the writer has seen; 0 for a new payment.
+        row: the payment after these events.
+    """
+
+    payment_id: str
+    expected_version: int
+    events: Sequence[Event]
+    row: PaymentRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvent:
+    """An event as it lies in the log.
+
+    Attributes:
+        position: place in the whole log, gap-free from 1.
+        version: place in the payment's stream, gap-free from 1.
+        hash: over this event and its predecessor's hash; hexadecimal.
+    """
+
+    position: int
+    payment_id: str
+    version: int
+    event: Event
+    recorded_at: datetime
+    hash: str
+
+    @property
+    def event_id(self) -> str:
+        """A stable id: the same however often the event is delivered."""
+        return f"{self.payment_id}-{self.version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentQuery:
+    """Which payments to list: every given field must match; newest first.
+
+    Attributes:
+        created_after: inclusive. created_before: exclusive.
+        limit: page size, 1 to 1,000.
+        after: cursor of the previous page, as its `next_cursor` said.
+    """
+
+    merchant: str | None = None
+    state: PaymentState | None = None
+    customer_id: str | None = None
+    gateway: str | None = None
+    currency: str | None = None
+    in_doubt: bool | None = None
+    has_incident: bool | None = None
+    parked: bool | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    limit: int = 100
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowPage:
+    """One page of rows.
+
+    Attributes:
+        next_cursor: pass as `after` for the next page; ``None`` on the last.
+    """
+
+    rows: tuple[PaymentRow, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parking:
+    """Why and since when a payment is parked."""
+
+    payment_id: str
+    cause: str
+    parked_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreReport:
+    """What `EventStore.verify` found.
+
+    Attributes:
+        problems: one sentence each, naming position, payment and what is wrong; empty when the log is sound.
+    """
+
+    events: int
+    payments: int
+    problems: tuple[str, ...] = field(default=())
+
+
+class EventStore(Protocol):
+    """The log of events, the table of payments and what belongs to them.
+
+    Every method may raise `StoreError`. `append` distinguishes what the caller must know:
+    `VersionConflictError`, `FencedError` and `StoreUnavailableError` mean surely not written,
+    `CommitUnknownError` means perhaps written.
+    """
+
+    @property
+    def salt(self) -> bytes:
+        """Secret of this store from which payment ids are derived; 32 bytes, made once."""
+        ...
+
+    async def open(self) -> None:
+        """Take ownership. Raises `StoreOpenError` and its kinds."""
+        ...
+
+    async def close(self) -> None:
+        """Finish waiting appends and give ownership back. Idempotent."""
+        ...
+
+    async def append(self, append: Append) -> int:
+        """Write the events and the row in one durable transaction; return the stream's new version."""
+        ...
+
+    async def load(self, payment_id: str, *, after_version: int = 0) -> tuple[StoredEvent, ...]:
+        """Return the payment's events in order; empty when there is no such payment."""
+        ...
+
+    async def load_many(self, payment_ids: Sequence[str]) -> dict[str, tuple[StoredEvent, ...]]:
+        """Return the events of several payments in one go."""
+        ...
+
+    async def read_all(self, *, after: int = 0, limit: int = 1000) -> tuple[StoredEvent, ...]:
+        """Return events of all payments in the order of the log, from position `after` + 1."""
+        ...
+
+    async def list_payments(self, query: PaymentQuery) -> RowPage:
+        """Return a page of rows, newest first."""
+        ...
+
+    async def due(self, at: datetime, *, limit: int = 500) -> tuple[str, ...]:
+        """Return ids of unparked payments whose `wake_at` is at or before `at`, oldest first."""
+        ...
+
+    async def unfinished(self) -> tuple[str, ...]:
+        """Return ids of unparked payments that were being processed (authenticated or processing), oldest first."""
+        ...
+
+    async def count_states(self) -> dict[PaymentState, int]:
+        """Return how many payments are in each state."""
+        ...
+
+    async def begin_recovery(self, payment_id: str) -> int:
+        """Count, durably, one more attempt to recover this payment; return the count since the last success."""
+        ...
+
+    async def end_recovery(self, payment_id: str) -> None:
+        """Reset the count: the payment was recovered."""
+        ...
+
+    async def park(self, parking: Parking) -> None:
+        """Set the payment aside. Idempotent."""
+        ...
+
+    async def unpark(self, payment_id: str) -> None:
+        """Let the payment go on and reset its recovery count. Idempotent."""
+        ...
+
+    async def parked(self) -> tuple[Parking, ...]:
+        """Return everything that is parked, oldest first."""
+        ...
+
+    async def save_gateway(self, name: str, data: str) -> None:
+        """Keep a gateway's breaker and health, as JSON, for the next start."""
+        ...
+
+    async def load_gateways(self) -> dict[str, str]:
+        """Return what `save_gateway` kept, by gateway name."""
+        ...
+
+
+# --- gateways ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeRequest:
+    """What a gateway is asked to authorize or charge.
+
+    Attributes:
+        reference: our name for this attempt, unique; a look-up uses it.
+        idempotency_key: the same for every resend of this attempt, never shared between gateways.
+        capture: `AUTOMATIC` charges, `MANUAL` only authorizes.
+        timeout_s: how long the engine will wait.
+    """
+
+    payment_id: str
+    reference: str
+    idempotency_key: str
+    money: Money
+    payment_method: PaymentMethod
+    customer: Customer | None
+    metadata: Metadata
+    capture: CaptureMode
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotFound:
+    """A look-up's answer: the gateway does not know our reference."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayHealth:
+    """Answer of a health check."""
+
+    is_up: bool
+    message: str = ""
+
+
+@runtime_checkable
+class Gateway(Protocol):
+    """Adapter to one outside provider: it translates, and decides nothing.
+
+    An answer it cannot read, a timeout or a lost connection must come back as `OutcomeUnknown`
+    or as an exception, which the engine treats as unknown; only `NotSentError` says that
+    surely nothing reached the provider.
+    """
+
+    @property
+    def name(self) -> str:
+        """Unique name, ``[a-z0-9_-]``, at most 64 characters."""
+        ...
+
+    @property
+    def contract(self) -> GatewayContract:
+        """What this gateway can do."""
+        ...
+
+    async def charge(self, request: ChargeRequest) -> Outcome:
+        """Authorize, and with automatic capture also capture, the amount."""
+        ...
+
+    async def fetch_payment(self, request: ChargeRequest) -> Outcome | NotFound:
+        """Look up what became of an earlier `charge` with the same reference. Must not move money."""
+        ...
+
+    async def health_check(self) -> GatewayHealth:
+        """Say whether the provider answers. Must not move money."""
+        ...

@@ -1,0 +1,52 @@
+"""Callers that wait for a payment to settle. They wait here, not on an actor, so a crash loses none of them."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aegispay.domain.payment import Payment
+
+
+class Waiters:
+    """Futures by payment id, answered when the payment settles."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, list[asyncio.Future[Payment]]] = {}
+
+    def __len__(self) -> int:
+        """Return how many payments are waited for."""
+        return len(self._waiting)
+
+    def expect(self, payment_id: str) -> asyncio.Future[Payment]:
+        """Return a future for the moment the payment settles next."""
+        future: asyncio.Future[Payment] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(payment_id, []).append(future)
+        return future
+
+    def forget(self, payment_id: str, future: asyncio.Future[Payment]) -> None:
+        """Stop waiting; harmless when the future was answered."""
+        waiting = self._waiting.get(payment_id)
+        if waiting is None or future not in waiting:
+            return
+        waiting.remove(future)
+        if not waiting:
+            del self._waiting[payment_id]
+
+    def settled(self, payment: Payment) -> None:
+        """Answer everybody who waits for this payment."""
+        for future in self._waiting.pop(payment.id, ()):
+            if not future.done():
+                future.set_result(payment)
+
+    def fail(self, payment_id: str, error: Exception) -> None:
+        """Tell everybody who waits for this payment that it will not settle by itself."""
+        for future in self._waiting.pop(payment_id, ()):
+            if not future.done():
+                future.set_exception(error)
+                # A caller may have gone away; its silence must not be reported as a lost exception.
+                future.exception()
+
+    def fail_all(self, error: Exception) -> None:
+        """Tell everybody."""
+        for payment_id in tuple(self._waiting):
+            self.fail(payment_id, error)

@@ -1,0 +1,74 @@
+"""Every action of a supervisor as data: the log, the metrics and the tests read the same stream."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import structlog
+
+
+class Action(StrEnum):
+    """What a supervisor did, or saw."""
+
+    STARTED = "started"
+    CRASHED = "crashed"
+    RESTARTING = "restarting"
+    RESTARTED = "restarted"
+    STOPPED = "stopped"
+    EXHAUSTED = "exhausted"
+    GAVE_UP = "gave_up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One action.
+
+    Attributes:
+        at_s: seconds of the loop's clock.
+        cause: the exception's type, never its message, which may hold private data.
+        restarts: restarts that count in the window.
+        delay_s: pause before the restart.
+    """
+
+    at_s: float
+    supervisor: str
+    child: str
+    action: Action
+    cause: str | None = None
+    restarts: int = 0
+    delay_s: float = 0.0
+
+
+Sink = Callable[[Report], None]
+
+
+def log_report(report: Report) -> None:
+    """Write a report to the structured log: crashes as errors, the rest for whoever looks closely."""
+    logger = structlog.get_logger("aegispay.supervision")
+    is_bad = report.action in {Action.CRASHED, Action.EXHAUSTED, Action.GAVE_UP}
+    write = logger.error if is_bad else logger.debug
+    write(
+        report.action.value,
+        supervisor=report.supervisor,
+        child=report.child,
+        cause=report.cause,
+        restarts=report.restarts,
+        delay_s=report.delay_s,
+    )
+
+
+class RecentReports:
+    """Keeps the latest reports in memory."""
+
+    def __init__(self, *, capacity: int = 1_000) -> None:
+        self._reports: deque[Report] = deque(maxlen=capacity)
+
+    def __call__(self, report: Report) -> None:
+        self._reports.append(report)
+
+    def latest(self) -> tuple[Report, ...]:
+        """Return what is kept, oldest first."""
+        return tuple(self._reports)

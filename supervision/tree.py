@@ -1,0 +1,51 @@
+"""The tree of supervisors and actors, as data and as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One supervisor or actor.
+
+    Attributes:
+        kind: class of the actor, or a supervisor's strategy.
+        state: ``ready``, ``suspended`` or ``stopped``.
+        mail: user messages waiting.
+        restarts: how often its instance was replaced.
+        note: what else there is to say.
+    """
+
+    name: str
+    kind: str
+    state: str = "ready"
+    mail: int = 0
+    restarts: int = 0
+    note: str = ""
+    children: tuple[Node, ...] = ()
+
+    def __str__(self) -> str:
+        """Return the picture."""
+        return self.render()
+
+    def render(self) -> str:
+        """Return the tree as lines of text."""
+        return "\n".join([self._line(), *self._below("")])
+
+    def _line(self) -> str:
+        parts = [self.name, f"({self.kind})", self.state]
+        if self.mail:
+            parts.append(f"mail={self.mail}")
+        if self.restarts:
+            parts.append(f"restarts={self.restarts}")
+        if self.note:
+            parts.append(self.note)
+        return " ".join(parts)
+
+    def _below(self, indent: str) -> Iterator[str]:
+        for index, child in enumerate(self.children):
+            is_last = index == len(self.children) - 1
+            yield f"{indent}{'└─' if is_last else '├─'} {child._line()}"
+            yield from child._below(indent + ("   " if is_last else "│  "))
