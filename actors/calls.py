@@ -99,15 +99,16 @@ class CallScope:
             self._run(gateway, call, on_result), name=f"{gateway.name} {call.purpose} {call.operation_id}"
         )
 
-    async def drain(self, timeout_s: float) -> int:
-        """Wait until no call is running; return how many had to be abandoned, whose outcome is unknown."""
-        if self._tasks:
-            await asyncio.wait(tuple(self._tasks.values()), timeout=timeout_s)
-        left = tuple(self._tasks.values())
+    def tasks(self) -> tuple[asyncio.Task[None], ...]:
+        """Return what is running."""
+        return tuple(self._tasks.values())
+
+    async def cancel_all(self) -> None:
+        """Give up on all running calls; what became of them is unknown, and is asked for at the next start."""
+        left = self.tasks()
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
-        return len(left)
 
     async def _run(self, gateway: Gateway, call: GatewayCall, on_result: OnResult) -> None:
         started = self._clock.monotonic()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from aegispay.actors import Actor, ActorRef, ControlMessage, MailboxFullError, Refusal
+from aegispay.actors import Actor, ActorDeadError, ActorRef, ControlMessage, MailboxFullError, Refusal
 from aegispay.actors.calls import CallResult, CallScope, GatewayCall
 from aegispay.actors.gateway import PlaceCall
 from aegispay.actors.router import ChooseGateway
@@ -36,6 +36,7 @@ from aegispay.domain.state import AttemptStatus, PaymentState
 from aegispay.errors import (
     AegisPayError,
     CorruptStoreError,
+    EngineFailedError,
     FencedError,
     IdempotencyConflictError,
     IllegalTransitionError,
@@ -100,7 +101,12 @@ class GatewayEntry:
     """A registered gateway and the actor that guards it."""
 
     gateway: Gateway
-    ref: ActorRef[Any]
+    find: Callable[[], ActorRef[Any]]
+
+    @property
+    def ref(self) -> ActorRef[Any]:
+        """The actor's ref, looked up: the actor may have been started anew."""
+        return self.find()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,9 +299,9 @@ class PaymentActor(Actor):
         self._services.calls.announce(call)
         try:
             entry.ref.tell(PlaceCall(call))
-        except MailboxFullError:
+        except (MailboxFullError, ActorDeadError, EngineFailedError):
             self._services.calls.withdraw(call)
-            busy = NotProcessed(reason=Reason.BULKHEAD_FULL, message=f"{attempt.gateway} has too many calls waiting")
+            busy = NotProcessed(reason=Reason.BULKHEAD_FULL, message=f"{attempt.gateway} takes no calls now")
             self.actor_ref.tell(OutcomeArrived(CallResult(call=call, gateway=attempt.gateway, answer=busy)))
 
     # --- outcomes -----------------------------------------------------------------------------------

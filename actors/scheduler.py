@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
-
 from aegispay.actors import Actor, ControlMessage
 from aegispay.errors import StoreError
 from aegispay.ports import Clock, EventStore
@@ -24,12 +22,21 @@ class _Look(ControlMessage):
 class SchedulerActor(Actor):
     """Wakes payments whose `wake_at` has come. The timers live in the store, so none is lost in a restart."""
 
-    def __init__(self, store: EventStore, clock: Clock, *, interval_s: float, wake: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        clock: Clock,
+        *,
+        interval_s: float,
+        wake: Callable[[str], None],
+        on_error: Callable[[StoreError], None],
+    ) -> None:
         super().__init__()
         self._store = store
         self._clock = clock
         self._interval_s = interval_s
         self._wake = wake
+        self._on_error = on_error
 
     def on_start(self) -> None:
         """Start looking."""
@@ -43,6 +50,6 @@ class SchedulerActor(Actor):
             for payment_id in await self._store.due(self._clock.now(), limit=_BATCH):
                 self._wake(payment_id)
         except StoreError as error:
-            structlog.get_logger("aegispay").warning("timers_not_read", error=str(error), hint=error.hint)
+            self._on_error(error)
         self.timers.start("look", _Look(), self._interval_s)
         return None

@@ -238,8 +238,10 @@ class ActorSystem:
         _cell(target).watch(watcher)
 
     async def shutdown(self, timeout_s: float = 5.0) -> None:
-        """End all actors this system keeps track of, newest first."""
-        for cell in reversed(tuple(self._cells.values())):
+        """End all actors this system keeps track of, newest first; supervisors end their own children."""
+        for cell in reversed([each for each in self._cells.values() if each.supervisor is None]):
+            await self.stop(cell.ref, timeout_s=timeout_s)
+        for cell in tuple(self._cells.values()):
             await self.stop(cell.ref, timeout_s=timeout_s)
 
     def stats(self) -> SystemStats:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import structlog
-
 from aegispay.domain import commands as c
 from aegispay.domain.draft import Draft
 from aegispay.domain.evolve import replay
 from aegispay.domain.projection import project
 from aegispay.errors import PaymentNotFoundError, PaymentParkedError, StoreError, VersionConflictError
+from aegispay.log import logger
 from aegispay.ports import Append, Clock, EventStore, Parking
 from aegispay.waiting import Waiters
 
@@ -41,12 +40,12 @@ class ParkingLot:
         parking = Parking(payment_id=payment_id, cause=cause, parked_at=self._clock.now())
         self._parked[payment_id] = parking
         self._waiters.fail(payment_id, _error(parking))
-        structlog.get_logger("aegispay").error("payment_parked", payment_id=payment_id, cause=cause)
+        logger().error("payment_parked", payment_id=payment_id, cause=cause)
         try:
             await self._store.park(parking)
             await self._append(payment_id, c.ParkPayment(at=parking.parked_at, cause=cause))
         except StoreError as error:
-            structlog.get_logger("aegispay").error("parking_not_stored", payment_id=payment_id, error=str(error))
+            logger().error("parking_not_stored", payment_id=payment_id, error=str(error))
 
     async def unpark(self, payment_id: str, *, operator: str) -> None:
         """Let the payment go on.
@@ -78,7 +77,7 @@ class ParkingLot:
         except VersionConflictError:
             await self._append(payment_id, command)
         except Exception as error:  # noqa: BLE001 - a payment that cannot be folded is parked all the same
-            structlog.get_logger("aegispay").warning(
+            logger().warning(
                 "parking_not_in_log", payment_id=payment_id, error=type(error).__name__
             )
 

@@ -32,6 +32,10 @@ class Waiters:
         if not waiting:
             del self._waiting[payment_id]
 
+    def futures(self) -> tuple[asyncio.Future[Payment], ...]:
+        """Return what is waited for."""
+        return tuple(future for futures in self._waiting.values() for future in futures)
+
     def settled(self, payment: Payment) -> None:
         """Answer everybody who waits for this payment."""
         for future in self._waiting.pop(payment.id, ()):

@@ -13,7 +13,7 @@ from aegispay.supervision.errors import (
     SupervisionError,
 )
 from aegispay.supervision.intensity import record_restart
-from aegispay.supervision.report import Action, RecentReports, Report, log_report
+from aegispay.supervision.report import Action, RecentReports, Report
 from aegispay.supervision.spec import ChildSpec, RestartIntensity, RestartType, Strategy
 from aegispay.supervision.strategy import affected
 from aegispay.supervision.supervisor import GetTree, StartChild, Supervisor
@@ -40,6 +40,5 @@ __all__ = [
     "Supervisor",
     "Verdict",
     "affected",
-    "log_report",
     "record_restart",
 ]

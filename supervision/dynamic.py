@@ -12,7 +12,7 @@ from aegispay.actors import Actor, ActorRef, CellRef, ChildCrashed, ChildStopped
 from aegispay.supervision.backoff import Backoff
 from aegispay.supervision.errors import CommonCauseError
 from aegispay.supervision.intensity import History, record_restart
-from aegispay.supervision.report import Action, Report, Sink, log_report
+from aegispay.supervision.report import Action, Report, Sink, ignore
 from aegispay.supervision.spec import RestartIntensity
 from aegispay.supervision.supervisor import GetTree
 from aegispay.supervision.tree import Node
@@ -65,7 +65,7 @@ class DynamicSupervisor(Actor):
         count: Callable[[], int],
         source: random.Random,
         backoff: Backoff | None = None,
-        sink: Sink = log_report,
+        sink: Sink = ignore,
     ) -> None:
         super().__init__()
         self._name = name

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-import structlog
-
 
 class Action(StrEnum):
     """What a supervisor did, or saw."""
@@ -45,19 +43,8 @@ class Report:
 Sink = Callable[[Report], None]
 
 
-def log_report(report: Report) -> None:
-    """Write a report to the structured log: crashes as errors, the rest for whoever looks closely."""
-    logger = structlog.get_logger("aegispay.supervision")
-    is_bad = report.action in {Action.CRASHED, Action.EXHAUSTED, Action.GAVE_UP}
-    write = logger.error if is_bad else logger.debug
-    write(
-        report.action.value,
-        supervisor=report.supervisor,
-        child=report.child,
-        cause=report.cause,
-        restarts=report.restarts,
-        delay_s=report.delay_s,
-    )
+def ignore(_report: Report) -> None:
+    """Drop the report."""
 
 
 class RecentReports:

@@ -21,7 +21,7 @@ from aegispay.actors import (
 from aegispay.supervision.decider import Verdict
 from aegispay.supervision.errors import RestartIntensityExceededError
 from aegispay.supervision.intensity import History, record_restart
-from aegispay.supervision.report import Action, Report, Sink, log_report
+from aegispay.supervision.report import Action, Report, Sink, ignore
 from aegispay.supervision.spec import ChildSpec, RestartIntensity, RestartType, Strategy, check_ids
 from aegispay.supervision.strategy import affected
 from aegispay.supervision.tree import Node
@@ -79,7 +79,7 @@ class Supervisor(Actor):
         strategy: Strategy = Strategy.ONE_FOR_ONE,
         intensity: RestartIntensity | None = None,
         source: random.Random,
-        sink: Sink = log_report,
+        sink: Sink = ignore,
         on_gave_up: Callable[[BaseException], None] | None = None,
     ) -> None:
         super().__init__()

@@ -1,0 +1,332 @@
+"""How the parts of an engine are put together, and taken apart again."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from aegispay.actors import ActorDeadError, ActorRef, ActorSystem, Directory, DirectoryFullError
+from aegispay.actors.calls import CallResult, CallScope
+from aegispay.actors.gateway import GatewayActor, GatewayMemory, GatewayServices
+from aegispay.actors.payment import GatewayEntry, OutcomeArrived, PaymentActor, PaymentServices, Wake
+from aegispay.actors.router import RouterActor, RouterMemory
+from aegispay.actors.scheduler import SchedulerActor
+from aegispay.config import AegisConfig
+from aegispay.domain.contract import GatewayContract
+from aegispay.domain.payment import Payment
+from aegispay.errors import (
+    DuplicateGatewayError,
+    EngineFailedError,
+    FieldError,
+    StoreError,
+    ValidationError,
+)
+from aegispay.log import log_report, logger
+from aegispay.parking import ParkingLot
+from aegispay.ports import Clock, EventStore, Gateway
+from aegispay.supervision import (
+    ChildSpec,
+    DynamicSupervisor,
+    GetTree,
+    Node,
+    RestartIntensity,
+    StartChild,
+    Supervisor,
+)
+from aegispay.waiting import Waiters
+
+_GATEWAY_NAME = re.compile(r"[a-z0-9_-]{1,64}")
+_CORE_INTENSITY = RestartIntensity(restarts=10, period_s=10.0)
+"""Router, gateways and scheduler hold little and restart fast; ten crashes in ten seconds are no accident."""
+_ANSWER_S = 10.0
+
+
+async def assemble(
+    *,
+    store: EventStore,
+    gateways: Sequence[Gateway],
+    config: AegisConfig,
+    clock: Clock,
+    random_source: random.Random,
+) -> Assembly:
+    """Start all parts on an open store.
+
+    Raises:
+        DuplicateGatewayError: two gateways of one name.
+        ValidationError: an object among the gateways is none.
+    """
+    assembly = Assembly(store=store, config=config, clock=clock, random_source=random_source)
+    await assembly.start()
+    try:
+        for gateway in gateways:
+            await assembly.register(gateway)
+    except BaseException:
+        await assembly.stop_actors()
+        raise
+    return assembly
+
+
+class Assembly:
+    """The running parts of one engine.
+
+    Attributes:
+        gateways: registered gateways by name, in order of registration.
+        failure: why the root supervisor gave up, if it did.
+    """
+
+    def __init__(
+        self, *, store: EventStore, config: AegisConfig, clock: Clock, random_source: random.Random
+    ) -> None:
+        self._store = store
+        self._config = config
+        self._clock = clock
+        self._random = random_source
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._gateway_specs: list[ChildSpec] = []
+        self._router_memory = RouterMemory({})
+        self._recovering: set[str] = set()
+        self._saved: dict[str, str] = {}
+        self._log = logger()
+        self.failure: BaseException | None = None
+        self.waiters = Waiters()
+        self.parking = ParkingLot(store=store, clock=clock, waiters=self.waiters)
+        self.calls = CallScope(clock=clock)
+        self.gateways: dict[str, GatewayEntry] = {}
+        self.system = ActorSystem(name="aegispay", clock=clock)
+
+    # --- starting -----------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start the tree: router, gateways, payments, scheduler, in this order."""
+        await self.parking.load()
+        self._saved = await self._store.load_gateways()
+        self._root = self.system.spawn(self._make_root, name="root")
+        await self.system.started(self._root)
+
+    def _make_root(self) -> Supervisor:
+        specs = (
+            ChildSpec(id="router", start=self._make_router, is_registered=True, capacity=1_000_000),
+            ChildSpec(id="gateways", start=self._make_gateways),
+            ChildSpec(id="payments", start=self._make_payments),
+            ChildSpec(id="scheduler", start=self._make_scheduler),
+        )
+        return Supervisor(
+            "root",
+            specs,
+            intensity=_CORE_INTENSITY,
+            source=self._random,
+            sink=log_report,
+            on_gave_up=self._gave_up,
+        )
+
+    def _make_router(self) -> RouterActor:
+        return RouterActor(self._router_memory, self._config.routing)
+
+    def _make_gateways(self) -> Supervisor:
+        return Supervisor(
+            "gateways",
+            tuple(self._gateway_specs),
+            intensity=_CORE_INTENSITY,
+            source=self._random,
+            sink=log_report,
+        )
+
+    def _make_payments(self) -> DynamicSupervisor:
+        config = self._config
+        return DynamicSupervisor(
+            "payments",
+            intensity=RestartIntensity(restarts=config.crashes_max, period_s=config.crash_window_s),
+            common_cause=RestartIntensity(
+                restarts=config.common_cause_max, period_s=config.common_cause_window_s
+            ),
+            on_exhausted=lambda name, cause: self._spawn_task(self._park(name, cause)),
+            count=lambda: len(self.directory),
+            source=self._random,
+            sink=log_report,
+        )
+
+    def _make_scheduler(self) -> SchedulerActor:
+        return SchedulerActor(
+            self._store,
+            self._clock,
+            interval_s=self._config.wake_interval_s,
+            wake=self.wake,
+            on_error=lambda error: self._log.warning("timers_not_read", error=str(error), hint=error.hint),
+        )
+
+    @property
+    def directory(self) -> Directory:
+        """The payment actors, by payment id; made with the first use."""
+        if self._directory is None:
+            services = PaymentServices(
+                store=self._store,
+                clock=self._clock,
+                config=self._config,
+                router=self._find("router"),
+                gateways=self.gateways,
+                calls=self.calls,
+                settled=self._settled,
+            )
+            self._directory = Directory(
+                self.system,
+                lambda payment_id: PaymentActor(payment_id, services),
+                supervisor=self._find("payments"),
+                capacity=self._config.mailbox_capacity,
+                idle_s=self._config.actor_idle_s,
+                size_max=self._config.actors_max,
+            )
+        return self._directory
+
+    _directory: Directory | None = None
+
+    def _find(self, name: str) -> ActorRef[Any]:
+        ref = self.system.find(name)
+        if ref is None:
+            raise EngineFailedError(f"{name} is not running")
+        return ref
+
+    async def register(self, gateway: Gateway) -> None:
+        """Add a gateway under supervision.
+
+        Raises:
+            DuplicateGatewayError: one of that name is registered.
+            ValidationError: the object is no gateway.
+        """
+        _check_gateway(gateway)
+        name = gateway.name
+        if name in self.gateways:
+            raise DuplicateGatewayError(f"a gateway named {name!r} is registered already")
+        memory = GatewayMemory(window_s=self._config.health_window_s)
+        if name in self._saved:
+            memory.restore(self._saved[name], self._clock)
+        services = GatewayServices(
+            clock=self._clock,
+            calls=self.calls,
+            deliver=self._deliver,
+            report=self._find("router").tell,
+            save=lambda each, data: self._spawn_task(self._save_gateway(each, data)),
+            breaker=self._config.breaker,
+            weights=self._config.health_weights,
+        )
+        spec = ChildSpec(
+            id=f"gateway:{name}",
+            start=lambda: GatewayActor(gateway, memory, services),
+            capacity=self._config.in_flight_max,
+            is_registered=True,
+        )
+        self._gateway_specs.append(spec)
+        await self._find("gateways").ask(StartChild(spec), block=False, timeout=_ANSWER_S)
+        self.gateways[name] = GatewayEntry(gateway, lambda: self._find(spec.id))
+
+    # --- running ------------------------------------------------------------------------------------
+
+    async def recover(self) -> None:
+        """Go on with every payment that was being processed when the last engine ended."""
+        unfinished = await self._store.unfinished()
+        step = self._config.recovery_concurrency
+        for start in range(0, len(unfinished), step):
+            await asyncio.gather(*(self._recover(each) for each in unfinished[start : start + step]))
+
+    async def _recover(self, payment_id: str) -> None:
+        # Counted before it is tried: a payment that kills the process must not do so for ever.
+        attempts = await self._store.begin_recovery(payment_id)
+        if attempts > self._config.recoveries_max:
+            await self.parking.park(payment_id, cause=f"{attempts - 1} recoveries without success")
+            return
+        self._recovering.add(payment_id)
+        self.wake(payment_id)
+
+    def wake(self, payment_id: str) -> None:
+        """Tell a payment that its time has come."""
+        if payment_id in self.parking:
+            return
+        try:
+            self.directory.tell(payment_id, Wake())
+        except DirectoryFullError:
+            # It stays due, so the next look finds it again.
+            self._log.warning("wake_postponed", payment_id=payment_id)
+
+    def _deliver(self, result: CallResult) -> None:
+        """Hand a gateway's answer to its payment, whichever incarnation lives."""
+        payment_id = result.call.payment_id
+        if payment_id in self.parking:
+            # Unparking asks the gateway again, so nothing is lost.
+            return
+        try:
+            self.directory.tell(payment_id, OutcomeArrived(result))
+        except (DirectoryFullError, ActorDeadError):
+            self._log.warning("outcome_postponed", payment_id=payment_id)
+
+    def _settled(self, payment: Payment) -> None:
+        self.waiters.settled(payment)
+        if payment.id in self._recovering and not payment.in_doubt:
+            self._recovering.discard(payment.id)
+            self._spawn_task(self._store.end_recovery(payment.id))
+
+    async def _park(self, payment_id: str, cause: BaseException) -> None:
+        await self.parking.park(payment_id, cause=f"its actor kept crashing with {type(cause).__name__}")
+
+    async def _save_gateway(self, name: str, data: str) -> None:
+        try:
+            await self._store.save_gateway(name, data)
+        except StoreError as error:
+            self._log.warning("gateway_not_saved", gateway=name, error=str(error))
+
+    def _spawn_task(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _gave_up(self, cause: BaseException) -> None:
+        self.failure = cause
+        self._log.error("engine_gave_up", cause=type(cause).__name__)
+        self.waiters.fail_all(EngineFailedError(f"the engine gave up: {cause}"))
+
+    async def tree(self) -> Node:
+        """Return the supervision tree."""
+        node: Node = await self._root.ask(GetTree(), block=False, timeout=_ANSWER_S)
+        return node
+
+    # --- stopping -----------------------------------------------------------------------------------
+
+    async def shut_down(self, error: Exception) -> None:
+        """Wait for what is in flight, up to the limit; tell `error` to whoever still waits; stop everything."""
+        try:
+            async with asyncio.timeout(self._config.shutdown_s):
+                while self.calls or self.waiters:
+                    await asyncio.wait(
+                        [*self.calls.tasks(), *self.waiters.futures()], return_when=asyncio.FIRST_COMPLETED
+                    )
+        except TimeoutError:
+            self._log.warning("closed_with_calls_in_flight", calls=len(self.calls))
+        await self.calls.cancel_all()
+        self.waiters.fail_all(error)
+        await self.stop_actors()
+
+    async def stop_actors(self) -> None:
+        """Stop payments, then the tree in reverse order, then what runs beside it."""
+        if self._directory is not None:
+            await self._directory.stop_all(timeout_s=self._config.shutdown_s)
+        await self.system.shutdown(timeout_s=self._config.shutdown_s)
+        if self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _check_gateway(gateway: object) -> None:
+    """Refuse an object that cannot be a gateway, naming what is missing."""
+    if not isinstance(gateway, Gateway):
+        wanted = ("name", "contract", "charge", "fetch_payment", "health_check")
+        missing = ", ".join(name for name in wanted if not hasattr(gateway, name))
+        raise ValidationError([FieldError("gateway", f"is not a Gateway: it has no {missing}", type(gateway).__name__)])
+    errors = []
+    if not isinstance(gateway.name, str) or not _GATEWAY_NAME.fullmatch(gateway.name):
+        errors.append(FieldError("gateway.name", "use 1 to 64 of a-z, 0-9, _ -", repr(gateway.name)[:40]))
+    if not isinstance(gateway.contract, GatewayContract):
+        errors.append(
+            FieldError("gateway.contract", "must be a GatewayContract", type(gateway.contract).__name__)
+        )
+    if errors:
+        raise ValidationError(errors)

@@ -1,0 +1,206 @@
+"""An event store in memory: for tests and simulations, where the process is the world."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from aegispay.clock import SystemClock
+from aegispay.domain.events import decode, encode
+from aegispay.domain.projection import PaymentRow
+from aegispay.domain.state import PaymentState
+from aegispay.errors import VersionConflictError
+from aegispay.ports import Append, Clock, Parking, PaymentQuery, RowPage, StoredEvent
+from aegispay.storage.chain import GENESIS, link
+from aegispay.storage.queries import LIMIT_MAX, list_statement, read_cursor, write_cursor
+from aegispay.storage.rows import to_us
+
+
+class MemoryStore:
+    """An `EventStore` that lives as long as the object; closing and opening it again keeps everything.
+
+    Args:
+        clock: when events are recorded.
+        salt: secret from which payment ids are derived; fixed, so that tests repeat.
+        faults: for tests: called at ``before_commit`` and ``after_commit``; what it raises happens there.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock | None = None,
+        salt: bytes | None = None,
+        faults: Callable[[str], None] | None = None,
+    ) -> None:
+        self._clock: Clock = clock if clock is not None else SystemClock()
+        self._salt = salt if salt is not None else hashlib.sha256(b"aegispay memory store").digest()
+        self.faults = faults
+        self._log: list[StoredEvent] = []
+        self._streams: defaultdict[str, list[StoredEvent]] = defaultdict(list)
+        self._rows: dict[str, PaymentRow] = {}
+        self._recoveries: dict[str, int] = {}
+        self._parked: dict[str, Parking] = {}
+        self._gateways: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        """Show the size."""
+        return f"<MemoryStore events={len(self._log)} payments={len(self._rows)}>"
+
+    @property
+    def salt(self) -> bytes:
+        """Secret from which payment ids are derived."""
+        return self._salt
+
+    async def open(self) -> None:
+        """Nothing to do."""
+
+    async def close(self) -> None:
+        """Nothing to do."""
+
+    async def append(self, append: Append) -> int:
+        """Write events and row at once; others may run before and after."""
+        assert append.row.payment_id == append.payment_id, "a row stands for its own payment"
+        await _let_others_run()
+        self._fault("before_commit")
+        stream = self._streams[append.payment_id]
+        if len(stream) != append.expected_version:
+            raise VersionConflictError(
+                payment_id=append.payment_id, expected=append.expected_version, actual=len(stream)
+            )
+        recorded_at = self._clock.now()
+        for event in append.events:
+            # Through JSON and back, so that what a real store could not keep does not pass here either.
+            data = encode(event).decode()
+            kept = decode(event.type, event.schema_version, data)
+            position, version = len(self._log) + 1, len(stream) + 1
+            digest = link(
+                bytes.fromhex(self._log[-1].hash) if self._log else GENESIS,
+                position=position,
+                payment_id=append.payment_id,
+                version=version,
+                event_type=event.type,
+                schema_version=event.schema_version,
+                recorded_at_us=to_us(recorded_at),
+                data=data,
+            )
+            stored = StoredEvent(
+                position=position,
+                payment_id=append.payment_id,
+                version=version,
+                event=kept,
+                recorded_at=recorded_at,
+                hash=digest.hex(),
+            )
+            self._log.append(stored)
+            stream.append(stored)
+        self._rows[append.payment_id] = append.row
+        self._fault("after_commit")
+        version = len(stream)
+        await _let_others_run()
+        return version
+
+    async def load(self, payment_id: str, *, after_version: int = 0) -> tuple[StoredEvent, ...]:
+        """Return the payment's events in order."""
+        await _let_others_run()
+        return tuple(self._streams.get(payment_id, ())[after_version:])
+
+    async def load_many(self, payment_ids: Sequence[str]) -> dict[str, tuple[StoredEvent, ...]]:
+        """Return the events of several payments."""
+        return {payment_id: await self.load(payment_id) for payment_id in payment_ids}
+
+    async def read_all(self, *, after: int = 0, limit: int = 1000) -> tuple[StoredEvent, ...]:
+        """Return events of all payments in the order of the log."""
+        return tuple(self._log[after : after + limit])
+
+    async def list_payments(self, query: PaymentQuery) -> RowPage:
+        """Return a page of rows, newest first."""
+        list_statement(query)
+        assert query.limit <= LIMIT_MAX
+        cursor = None if query.after is None else read_cursor(query.after)
+        fitting = [
+            row
+            for row in self._rows.values()
+            if self._fits(row, query) and (cursor is None or (to_us(row.created_at), row.payment_id) < cursor)
+        ]
+        fitting.sort(key=lambda row: (row.created_at, row.payment_id), reverse=True)
+        page = tuple(fitting[: query.limit])
+        return RowPage(rows=page, next_cursor=write_cursor(page[-1]) if len(fitting) > query.limit else None)
+
+    def _fits(self, row: PaymentRow, query: PaymentQuery) -> bool:
+        names = ("merchant", "state", "customer_id", "gateway", "currency", "in_doubt", "has_incident")
+        wanted = ((getattr(query, name), getattr(row, name)) for name in names)
+        return (
+            all(want is None or want == have for want, have in wanted)
+            and (query.parked is None or query.parked == (row.payment_id in self._parked))
+            and (query.created_after is None or row.created_at >= query.created_after)
+            and (query.created_before is None or row.created_at < query.created_before)
+        )
+
+    async def due(self, at: datetime, *, limit: int = 500) -> tuple[str, ...]:
+        """Return who must be woken, longest due first."""
+        due = [
+            (row.wake_at, row.payment_id)
+            for row in self._rows.values()
+            if row.wake_at is not None and row.wake_at <= at and row.payment_id not in self._parked
+        ]
+        return tuple(payment_id for _, payment_id in sorted(due)[:limit])
+
+    async def unfinished(self) -> tuple[str, ...]:
+        """Return who was being processed."""
+        states = {PaymentState.AUTHENTICATED, PaymentState.PROCESSING}
+        rows = [row for row in self._rows.values() if row.state in states and row.payment_id not in self._parked]
+        rows.sort(key=lambda row: (row.created_at, row.payment_id))
+        return tuple(row.payment_id for row in rows)
+
+    async def count_states(self) -> dict[PaymentState, int]:
+        """Return how many payments are in each state."""
+        counts: defaultdict[PaymentState, int] = defaultdict(int)
+        for row in self._rows.values():
+            counts[row.state] += 1
+        return dict(counts)
+
+    async def begin_recovery(self, payment_id: str) -> int:
+        """Count one more attempt."""
+        self._recoveries[payment_id] = self._recoveries.get(payment_id, 0) + 1
+        return self._recoveries[payment_id]
+
+    async def end_recovery(self, payment_id: str) -> None:
+        """Forget the attempts."""
+        self._recoveries.pop(payment_id, None)
+
+    async def park(self, parking: Parking) -> None:
+        """Set the payment aside."""
+        self._parked.setdefault(parking.payment_id, replace(parking))
+
+    async def unpark(self, payment_id: str) -> None:
+        """Let the payment go on."""
+        self._parked.pop(payment_id, None)
+        await self.end_recovery(payment_id)
+
+    async def parked(self) -> tuple[Parking, ...]:
+        """Return what is parked, oldest first."""
+        return tuple(sorted(self._parked.values(), key=lambda parking: parking.parked_at))
+
+    async def save_gateway(self, name: str, data: str) -> None:
+        """Keep a gateway's state."""
+        self._gateways[name] = data
+
+    async def load_gateways(self) -> dict[str, str]:
+        """Return what was kept."""
+        return dict(self._gateways)
+
+    def _fault(self, point: str) -> None:
+        if self.faults is not None:
+            self.faults(point)
+
+
+class _let_others_run:  # noqa: N801 - reads as the statement it is
+    """Yield to the loop once."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield

@@ -1,0 +1,117 @@
+"""Between the ports' values and what SQLite keeps."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from aegispay.domain.events import decode
+from aegispay.domain.projection import PaymentRow
+from aegispay.domain.state import PaymentState
+from aegispay.errors import AegisPayError, CorruptStoreError
+from aegispay.ports import StoredEvent
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_us(at: datetime) -> int:
+    """Return microseconds since 1970 UTC."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def from_us(us: int) -> datetime:
+    """Return the aware UTC time."""
+    return _EPOCH + timedelta(microseconds=us)
+
+
+ROW_COLUMNS = (
+    "payment_id, merchant, idempotency_key, state, in_doubt, has_incident, amount_minor, currency, "
+    "captured_minor, refunded_minor, customer_id, method, gateway, created_at, updated_at, wake_at"
+)
+
+
+def row_values(row: PaymentRow) -> tuple[Any, ...]:
+    """Return a payment row in the order of `ROW_COLUMNS`."""
+    return (
+        row.payment_id,
+        row.merchant,
+        row.idempotency_key,
+        row.state,
+        row.in_doubt,
+        row.has_incident,
+        row.amount_minor,
+        row.currency,
+        row.captured_minor,
+        row.refunded_minor,
+        row.customer_id,
+        row.method,
+        row.gateway,
+        to_us(row.created_at),
+        to_us(row.updated_at),
+        None if row.wake_at is None else to_us(row.wake_at),
+    )
+
+
+def changed_values(row: PaymentRow, version: int) -> tuple[Any, ...]:
+    """Return what later events can change, in the order of the UPDATE statement."""
+    return (
+        version,
+        row.state,
+        row.in_doubt,
+        row.has_incident,
+        row.captured_minor,
+        row.refunded_minor,
+        row.gateway,
+        to_us(row.updated_at),
+        None if row.wake_at is None else to_us(row.wake_at),
+        row.payment_id,
+    )
+
+
+def read_row(values: tuple[Any, ...]) -> PaymentRow:
+    """Return the payment row that stands in `ROW_COLUMNS`."""
+    return PaymentRow(
+        payment_id=values[0],
+        merchant=values[1],
+        idempotency_key=values[2],
+        state=PaymentState(values[3]),
+        in_doubt=bool(values[4]),
+        has_incident=bool(values[5]),
+        amount_minor=values[6],
+        currency=values[7],
+        captured_minor=values[8],
+        refunded_minor=values[9],
+        customer_id=values[10],
+        method=values[11],
+        gateway=values[12],
+        created_at=from_us(values[13]),
+        updated_at=from_us(values[14]),
+        wake_at=None if values[15] is None else from_us(values[15]),
+    )
+
+
+EVENT_COLUMNS = "position, payment_id, version, type, schema_version, data, recorded_at, hash"
+
+
+def read_event(values: tuple[Any, ...]) -> StoredEvent:
+    """Return the event that stands in `EVENT_COLUMNS`.
+
+    Raises:
+        CorruptStoreError: it cannot be read.
+    """
+    position, payment_id, version, event_type, schema_version, data, recorded_at, digest = values
+    try:
+        event = decode(event_type, schema_version, data)
+    except (ValueError, TypeError, AegisPayError) as error:
+        raise CorruptStoreError(
+            f"event {position} (version {version} of {payment_id}) cannot be read: {type(error).__name__}"
+        ) from error
+    return StoredEvent(
+        position=position,
+        payment_id=payment_id,
+        version=version,
+        event=event,
+        recorded_at=from_us(recorded_at),
+        hash=digest.hex(),
+    )
