@@ -24,17 +24,17 @@ class Address:
         country: ISO 3166-1 alpha-2, capitals; routing and risk look at it.
     """
 
-    line1: str
+    line1: str | None = None
     line2: str | None = None
-    city: str
+    city: str | None = None
     state: str | None = None
     postal_code: str | None = None
     country: str
 
     def __post_init__(self) -> None:
-        text("address.line1", self.line1, longest=255)
+        optional_text("address.line1", self.line1, longest=255)
         optional_text("address.line2", self.line2, longest=255)
-        text("address.city", self.city, longest=128)
+        optional_text("address.city", self.city, longest=128)
         optional_text("address.state", self.state, longest=128)
         optional_text("address.postal_code", self.postal_code, longest=32)
         if not isinstance(self.country, str) or not _COUNTRY.fullmatch(self.country):
