@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -384,8 +383,11 @@ class AegisPay:
         message = SubmitPayment(request=request, fingerprint=request.fingerprint(), process=process)
         if process:
             return await self._settle(payment_id, message)
-        async with self._admitted():
+        self._admit()
+        try:
             return await self._ask(payment_id, message)
+        finally:
+            self._in_flight -= 1
 
     def _payment_id(self, request: PaymentRequest) -> str:
         return derive_payment_id(self._store.salt, request.merchant, request.idempotency_key)
@@ -393,30 +395,26 @@ class AegisPay:
     async def _settle(self, payment_id: str, message: Any) -> Payment:
         """Send a command and wait until the payment has nothing more to wait for."""
         waiters = self._open_assembly().waiters
-        async with self._admitted():
-            settled = waiters.expect(payment_id)
-            try:
-                payment = await self._ask(payment_id, message)
-                if payment.is_settled:
-                    return payment
-                async with asyncio.timeout(self._config.answer_timeout_s):
-                    return await settled
-            except TimeoutError:
-                raise PaymentTimeoutError(
-                    f"{payment_id} did not settle within {self._config.answer_timeout_s:g} s; it goes on"
-                ) from None
-            finally:
-                waiters.forget(payment_id, settled)
+        self._admit()
+        settled = waiters.expect(payment_id)
+        try:
+            payment = await self._ask(payment_id, message)
+            if payment.is_settled:
+                return payment
+            async with asyncio.timeout(self._config.answer_timeout_s):
+                return await settled
+        except TimeoutError:
+            raise PaymentTimeoutError(
+                f"{payment_id} did not settle within {self._config.answer_timeout_s:g} s; it goes on"
+            ) from None
+        finally:
+            waiters.forget(payment_id, settled)
+            self._in_flight -= 1
 
-    @asynccontextmanager
-    async def _admitted(self) -> AsyncIterator[None]:
+    def _admit(self) -> None:
         if self._in_flight >= self._config.in_flight_max:
             raise OverloadedError(f"{self._in_flight} requests are in flight, the most allowed")
         self._in_flight += 1
-        try:
-            yield
-        finally:
-            self._in_flight -= 1
 
     async def _ask(self, payment_id: str, message: Any) -> Payment:
         """Ask the payment's actor, again when it crashed, and turn the runtime's errors into ours."""

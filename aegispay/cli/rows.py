@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, BinaryIO
 
+from aegispay.cli.csv_records import Record, read_records
+from aegispay.cli.lines import BadLineError, Lines
 from aegispay.domain.card_data import contains_card_number
 from aegispay.errors import AegisPayError, CardDataError, ValidationError
 
@@ -18,8 +19,7 @@ _CUSTOMER = {"customer_id": "id", "customer_name": "name", "email": "email", "ph
 _COLUMNS = (*_PLAIN, "method", *_METHOD, *_CUSTOMER, "country")
 _MANDATORY = ("idempotency_key", "amount", "currency", "method")
 _FIELDS = {*_PLAIN, "payment_method", "customer", "metadata"}
-LINE_LENGTH_MAX = 1_000_000
-"""Characters per line; a longer one is no order."""
+CARD_DATA = "looks like card data and was refused; the value is not shown"
 
 
 class UsageError(Exception):
@@ -31,7 +31,7 @@ class Row:
     """One order, not yet checked.
 
     Attributes:
-        line: where it ends in the file, from 1.
+        line: where it starts in the file, from 1.
         fields: arguments for `AegisPay.pay`.
     """
 
@@ -56,28 +56,31 @@ class BadRow:
         return f"line {self.line}{where}: {self.reason}"
 
 
-def read_rows(lines: Iterable[bytes], *, is_json: bool) -> Iterator[Row | BadRow]:
-    """Return the rows of a file, one at a time.
+def read_rows(stream: BinaryIO, *, is_json: bool) -> Iterator[Row | BadRow]:
+    """Return the rows of a file, one at a time; the header of a CSV file is read and checked at once.
 
     Args:
-        lines: the file, opened in binary mode.
+        stream: the file, opened in binary mode, UTF-8.
         is_json: JSON Lines rather than CSV.
 
     Raises:
-        UsageError: a CSV header with missing or unknown columns.
+        UsageError: a CSV file is empty, or its header has missing or unknown columns.
     """
-    # Bytes that are no UTF-8 survive as lone surrogates, which every field check refuses by name.
-    texts = (line.decode("utf-8-sig" if number == 0 else "utf-8", "surrogateescape") for number, line in enumerate(lines))
-    return _read_json(texts) if is_json else _read_csv(texts)
+    lines = Lines(stream)
+    if is_json:
+        return _read_json(lines)
+    records = read_records(lines)
+    header = _read_header(next(records, None))
+    return (_csv_row(header, record) for record in records)
 
 
 def explain(error: AegisPayError, line: int) -> BadRow:
     """Return a refused request as a bad row, named by its column rather than by the API's field."""
     if isinstance(error, CardDataError):
-        return BadRow(line, _column(error.field), "looks like card data and was refused; the value is not shown")
+        return BadRow(line, _column(error.field), CARD_DATA)
     if isinstance(error, ValidationError) and error.errors:
         first = error.errors[0]
-        shown = "" if first.value is None or contains_card_number(first.value) else f" (got {first.value})"
+        shown = "" if first.value is None else f" (got {first.value})"
         return BadRow(line, _column(first.field), f"{first.message}{shown}")
     return BadRow(line, "", str(error))
 
@@ -98,23 +101,34 @@ def _column(field: str) -> str:
 # --- JSON Lines -------------------------------------------------------------------------------------
 
 
-def _read_json(texts: Iterable[str]) -> Iterator[Row | BadRow]:
-    for number, text in enumerate(texts, start=1):
-        if text.strip():
-            yield _json_row(text, number)
+def _read_json(lines: Lines) -> Iterator[Row | BadRow]:
+    while True:
+        lines.begin_record()
+        try:
+            text = next(lines)
+        except StopIteration:
+            return
+        except BadLineError as error:
+            yield BadRow(error.line, "", str(error))
+            continue
+        if not text.isspace():
+            yield _json_row(text, lines.number)
 
 
 def _json_row(text: str, line: int) -> Row | BadRow:
-    if len(text) > LINE_LENGTH_MAX:
-        return BadRow(line, "", f"longer than {LINE_LENGTH_MAX} characters")
     try:
-        fields = json.loads(text)
+        fields = json.loads(text, object_pairs_hook=_unambiguous)
         exact = json.loads(text, parse_float=Decimal)
+    except json.JSONDecodeError as error:
+        return BadRow(line, str(error.colno), f"is not JSON: {error.msg}")
     except (ValueError, RecursionError) as error:
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
-        return BadRow(line, "", f"is not JSON: {reason}")
+        return BadRow(line, "", "is nested too deeply" if isinstance(error, RecursionError) else str(error))
     if not isinstance(fields, dict):
         return BadRow(line, "", "must be a JSON object")
+    # Looked for before anything is said about the row, because a message may quote a value.
+    path = _card_number_in(fields, "")
+    if path is not None:
+        return BadRow(line, path, CARD_DATA)
     unknown = [name for name in fields if name not in _FIELDS]
     if unknown:
         return BadRow(line, unknown[0][:40], f"is not known; there are {', '.join(sorted(_FIELDS))}")
@@ -125,27 +139,39 @@ def _json_row(text: str, line: int) -> Row | BadRow:
     return Row(line, fields | {"amount": exact["amount"]})
 
 
+def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("is ambiguous: a field stands there twice")
+    return made
+
+
+def _card_number_in(value: object, path: str) -> str | None:
+    """Return the path of the first card number in a JSON value; a name that is one is not repeated either."""
+    if isinstance(value, dict):
+        inside = ((name, item, f"{path}.{name}" if path else name) for name, item in value.items())
+        found = (path if contains_card_number(name) else _card_number_in(item, at) for name, item, at in inside)
+    elif isinstance(value, list):
+        found = (_card_number_in(item, path) for item in value)
+    else:
+        is_number = not isinstance(value, bool) and isinstance(value, str | int | float)
+        return path if is_number and contains_card_number(str(value)) else None
+    return next((at for at in found if at is not None), None)
+
+
 # --- CSV --------------------------------------------------------------------------------------------
 
 
-def _read_csv(texts: Iterable[str]) -> Iterator[Row | BadRow]:
-    reader = csv.reader(_bounded(texts), strict=True)
-    header = [name.strip() for name in next(reader, [])]
+def _read_header(record: Record | None) -> list[str]:
+    if record is None:
+        raise UsageError(f"the file is empty; its first line must name the columns: {', '.join(_MANDATORY)}, …")
+    if record.broken:
+        raise UsageError(f"line {record.line}: {record.broken}")
+    header = [name.strip() for name in record.cells]
+    if any(contains_card_number(name) for name in header):
+        raise UsageError("the first line must name the columns; it holds what looks like card data, not shown")
     _check_header(header)
-    while True:
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield BadRow(reader.line_num, "", f"is not CSV: {error}")
-            continue
-        if cells:
-            yield _csv_row(header, cells, reader.line_num)
-
-
-def _bounded(texts: Iterable[str]) -> Iterator[str]:
-    return (text[:LINE_LENGTH_MAX] for text in texts)
+    return header
 
 
 def _check_header(header: list[str]) -> None:
@@ -162,9 +188,17 @@ def _check_header(header: list[str]) -> None:
         raise UsageError(f"column {missing[0]!r} is missing; the header must have {', '.join(_MANDATORY)}")
 
 
-def _csv_row(header: list[str], cells: list[str], line: int) -> Row | BadRow:
+def _csv_row(header: list[str], record: Record) -> Row | BadRow:
+    line, cells = record.line, record.cells
+    if record.broken:
+        return BadRow(line, "", record.broken)
+    # Looked for before anything is said about the row, because a message may quote a value.
+    for name, cell in zip(header, cells, strict=False):
+        if contains_card_number(cell):
+            return BadRow(line, name, CARD_DATA)
     if len(cells) != len(header):
-        return BadRow(line, "", f"has {len(cells)} cells, the header has {len(header)}")
+        column = header[len(cells)] if len(cells) < len(header) else str(len(header) + 1)
+        return BadRow(line, column, f"the row has {len(cells)} cells, the header has {len(header)}")
     values = {name: cell.strip() for name, cell in zip(header, cells, strict=True) if cell.strip()}
     for name in _MANDATORY:
         if name not in values:

@@ -10,12 +10,12 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from rich.console import Console
 
+from aegispay.cli.feed import Feed
 from aegispay.cli.gateways import load_gateways
 from aegispay.cli.progress import RunProgress, gateway_table
 from aegispay.cli.results import accepted, rejected
@@ -50,6 +50,7 @@ class RunOptions:
     ledger: Path
     out: Path | None
     routing: RoutingStrategy
+    merchant: str
     concurrency: int
     settle_s: float
     is_json: bool
@@ -71,13 +72,14 @@ def run_file(options: RunOptions, *, out: Console, err: Console) -> RunEnd:
         StoreError: the database cannot.
     """
     with contextlib.ExitStack() as stack:
-        stream: BinaryIO = sys.stdin.buffer if options.file == "-" else stack.enter_context(_open(options.file))
-        ledger = stack.enter_context(contextlib.closing(FileLedger(options.ledger)))
-        results = None if options.out is None else stack.enter_context(_create(options.out))
-        total = None if options.file == "-" else _count(Path(options.file), is_json=options.is_json)
+        stream: BinaryIO = _standard_input() if options.file == "-" else stack.enter_context(_open(options.file))
+        # Whatever is wrong with the command comes to light before anything is written.
         rows = read_rows(stream, is_json=options.is_json)
-        run = _Run(options, rows, results, err, RunProgress(err, total=total))
+        total = None if options.file == "-" else _count(Path(options.file), is_json=options.is_json)
+        ledger = stack.enter_context(contextlib.closing(FileLedger(options.ledger)))
         gateways = load_gateways(options.gateways, ledger)
+        results = None if options.out is None else stack.enter_context(_create(options.out))
+        run = _Run(options, rows, results, err, RunProgress(err, total=total))
         started = time.perf_counter()
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             end = runner.run(run.run(gateways))
@@ -92,6 +94,14 @@ def _open(path: str) -> BinaryIO:
         return open(path, "rb")
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
+
+
+def _standard_input() -> BinaryIO:
+    try:
+        # A reader of its own: at exit the interpreter takes the lock of sys.stdin, which a blocked read would hold.
+        return open(sys.stdin.fileno(), "rb", closefd=False)
+    except (OSError, ValueError):
+        return sys.stdin.buffer
 
 
 def _create(path: Path) -> TextIO:
@@ -139,7 +149,7 @@ class _Run:
         self._progress = progress
         self._summary = Summary()
         self._is_stopping = False
-        self._batch = 1 if options.file == "-" else 64
+        self._feed: Feed[Row | BadRow] | None = None
 
     async def run(self, gateways: list[Any]) -> RunEnd:
         config = AegisConfig(routing=self._options.routing)
@@ -157,22 +167,22 @@ class _Run:
 
     def _stop(self) -> None:
         self._is_stopping = True
+        if self._feed is not None:
+            self._feed.stop()
 
     async def _pay_all(self, aegis: AegisPay) -> None:
         at_work = asyncio.Semaphore(self._options.concurrency)
         ahead: deque[asyncio.Task[tuple[int, Payment | BadRow]]] = deque()
+        self._feed = feed = Feed(self._rows)
+        feed.start()
         async with asyncio.TaskGroup() as group:
-            while not self._is_stopping and (rows := await asyncio.to_thread(self._take)):
+            while not self._is_stopping and (rows := await feed.take()):
                 for row in rows:
                     ahead.append(group.create_task(self._pay(aegis, row, at_work)))
                 while len(ahead) > self._options.concurrency * _WINDOW or (ahead and ahead[0].done()):
                     self._emit(*await ahead.popleft())
             while ahead:
                 self._emit(*await ahead.popleft())
-
-    def _take(self) -> list[Row | BadRow]:
-        """Read some rows, on a thread of its own: a slow pipe must not stop the engine."""
-        return list(islice(self._rows, self._batch))
 
     async def _pay(
         self, aegis: AegisPay, row: Row | BadRow, at_work: asyncio.Semaphore
@@ -189,7 +199,7 @@ class _Run:
     async def _pay_row(self, aegis: AegisPay, row: Row) -> Payment | BadRow:
         while True:
             try:
-                return await aegis.pay(**row.fields)
+                return await aegis.pay(**{"merchant": self._options.merchant, **row.fields})
             except OverloadedError:
                 await asyncio.sleep(_POLL_S)  # noqa: TID251 - back-pressure of this command, not of the engine
             except (RequestError, UnknownGatewayError) as error:

@@ -8,6 +8,7 @@ from functools import reduce
 from typing import Any
 
 from aegispay.domain import events as e
+from aegispay.domain.copying import copier
 from aegispay.domain.outcome import (
     Declined,
     GatewayMisconfigured,
@@ -22,6 +23,9 @@ from aegispay.domain.state import AttemptStatus, OperationKind, OperationStatus,
 from aegispay.domain.transitions import targets
 
 Changes = dict[str, Any]
+
+_copy_payment = copier(Payment)
+_copy_attempt = copier(Attempt)
 
 
 class IllegalEventError(Exception):
@@ -39,13 +43,10 @@ def evolve(payment: Payment | None, event: e.Event, *, payment_id: str) -> Payme
     if payment is None:
         raise IllegalEventError(f"{payment_id}: {event.type} before the payment was initiated")
     changes = _APPLY[type(event)](payment, event)
-    return replace(
-        payment,
-        state=_target(payment, event),
-        version=payment.version + 1,
-        updated_at=max(payment.updated_at, event.at),
-        **changes,
-    )
+    changes["state"] = _target(payment, event)
+    changes["version"] = payment.version + 1
+    changes["updated_at"] = max(payment.updated_at, event.at)
+    return _copy_payment(payment, changes)
 
 
 def replay(payment_id: str, events: Iterable[e.Event], start: Payment | None = None) -> Payment | None:
@@ -123,7 +124,7 @@ def _change_attempt(payment: Payment, number: int, **changes: Any) -> Changes:
     if not 1 <= number <= len(payment.attempts):
         raise IllegalEventError(f"{payment.id}: there is no attempt {number}")
     attempts = list(payment.attempts)
-    attempts[number - 1] = replace(attempts[number - 1], **changes)
+    attempts[number - 1] = _copy_attempt(attempts[number - 1], changes)
     return {"attempts": tuple(attempts)}
 
 

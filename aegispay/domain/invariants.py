@@ -123,7 +123,7 @@ def check(payment: Payment) -> Payment:
     Raises:
         InvariantError: naming every broken invariant.
     """
-    broken = violations(payment)
-    if broken:
-        raise InvariantError(payment.id, broken)
+    for invariant in INVARIANTS:
+        if not invariant.holds(payment):
+            raise InvariantError(payment.id, violations(payment))
     return payment

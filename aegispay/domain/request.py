@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -18,8 +18,6 @@ from aegispay.domain.money import exponent, parse_amount
 from aegispay.domain.payment_method import PaymentMethod, parse_payment_method
 from aegispay.domain.text import text
 from aegispay.errors import FieldError, ValidationError
-
-T = TypeVar("T")
 
 KEY_LENGTH_MAX = 255
 _MERCHANT = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -33,7 +31,7 @@ class CaptureMode(StrEnum):
     MANUAL = "manual"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class PaymentRequest:
     """What was asked for; build it with `parse_request`.
 
@@ -64,16 +62,15 @@ class PaymentRequest:
 
 _ADAPTER: TypeAdapter[PaymentRequest] = TypeAdapter(PaymentRequest)
 _NOT_CONTENT = {"idempotency_key", "merchant"}
+_NOT_CONTENT_NOR_METADATA = _NOT_CONTENT | {"metadata"}
 
 
 def _canonical(request: PaymentRequest) -> bytes:
-    content = _ADAPTER.dump_json(request, exclude=_NOT_CONTENT, exclude_none=True)
+    content = _ADAPTER.dump_json(request, exclude=_NOT_CONTENT_NOR_METADATA, exclude_none=True)
     if not request.metadata:
         return content
     # Only metadata can come in another order; its own values are part of the content to the letter.
-    metadata = json.dumps(request.metadata, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    without = _ADAPTER.dump_json(request, exclude=_NOT_CONTENT | {"metadata"}, exclude_none=True)
-    return without + metadata.encode()
+    return content + json.dumps(request.metadata, sort_keys=True).encode()
 
 
 def differing_fields(first: PaymentRequest, second: PaymentRequest) -> tuple[str, ...]:
@@ -124,40 +121,30 @@ def parse_request(
         ValidationError: with every problem found, not only the first.
         CardDataError: card data stands where it must not.
     """
-    errors: list[FieldError] = []
-    key = _collect(errors, lambda: text("idempotency_key", idempotency_key, longest=KEY_LENGTH_MAX))
-    amount_minor = _collect(errors, lambda: _amount(amount, currency))
-    method = _collect(errors, lambda: parse_payment_method(payment_method))
-    payer = _collect(errors, lambda: parse_customer(customer))
-    attached = _collect(errors, lambda: parse_metadata(metadata))
-    owner = _collect(errors, lambda: _matching("merchant", merchant, _MERCHANT, "letters, digits, _ . -"))
-    mode = _collect(errors, lambda: _capture(capture))
-    forced = _collect(errors, lambda: _forced(gateway))
-    repeats = _collect(errors, lambda: None if retry_of is None else text("retry_of", retry_of, longest=64))
-    if errors:
-        raise ValidationError(errors)
-    assert key is not None and amount_minor is not None and method is not None  # noqa: PT018 - no errors
-    assert attached is not None and owner is not None and mode is not None  # noqa: PT018 - no errors
-    return PaymentRequest(
-        idempotency_key=key,
-        amount_minor=amount_minor,
-        currency=str(currency),
-        payment_method=method,
-        customer=payer,
-        metadata=attached,
-        merchant=owner,
-        capture=mode,
-        gateway=forced,
-        retry_of=repeats,
+    given = (
+        lambda: text("idempotency_key", idempotency_key, longest=KEY_LENGTH_MAX),
+        lambda: _amount(amount, currency),
+        lambda: str(currency),
+        lambda: parse_payment_method(payment_method),
+        lambda: parse_customer(customer),
+        lambda: parse_metadata(metadata),
+        lambda: _matching("merchant", merchant, _MERCHANT, "letters, digits, _ . -"),
+        lambda: _capture(capture),
+        lambda: None if gateway is None else _matching("gateway", gateway, _GATEWAY, "a-z, 0-9, _ -"),
+        lambda: None if retry_of is None else text("retry_of", retry_of, longest=64),
     )
-
-
-def _collect(errors: list[FieldError], parse: Callable[[], T]) -> T | None:
     try:
-        return parse()
+        return PaymentRequest(*[parse() for parse in given])
+    except ValidationError:
+        raise ValidationError([error for parse in given for error in _errors(parse)]) from None
+
+
+def _errors(parse: Callable[[], object]) -> tuple[FieldError, ...]:
+    try:
+        parse()
     except ValidationError as error:
-        errors.extend(error.errors)
-        return None
+        return error.errors
+    return ()
 
 
 def _amount(amount: object, currency: object) -> int:
@@ -172,11 +159,9 @@ def _matching(name: str, value: object, pattern: re.Pattern[str], allowed: str) 
 
 
 def _capture(value: object) -> CaptureMode:
+    if isinstance(value, CaptureMode):
+        return value
     try:
         return CaptureMode(value)  # type: ignore[arg-type]  # it refuses what is no mode
     except ValueError:
         raise ValidationError([FieldError("capture", "use automatic or manual", repr(value)[:40])]) from None
-
-
-def _forced(value: object) -> str | None:
-    return None if value is None else _matching("gateway", value, _GATEWAY, "a-z, 0-9, _ -")

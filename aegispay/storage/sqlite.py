@@ -147,7 +147,7 @@ class SqliteStore:
         if self._writer is None:
             raise _closed()
         encoded = tuple((e.type.value, e.schema_version, encode(e).decode()) for e in append.events)
-        return await asyncio.shield(self._commits.ask(Write(append, encoded)))
+        return await self._commits.ask(Write(append, encoded))
 
     async def _commit(self, writes: list[Write]) -> list[int | BaseException]:
         if self._writer is None or self._writing is None:
