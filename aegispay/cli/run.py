@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import sqlite3
 import sys
 import time
 from collections import deque
@@ -76,7 +77,7 @@ def run_file(options: RunOptions, *, out: Console, err: Console) -> RunEnd:
         # Whatever is wrong with the command comes to light before anything is written.
         rows = read_rows(stream, is_json=options.is_json)
         total = None if options.file == "-" else _count(Path(options.file), is_json=options.is_json)
-        ledger = stack.enter_context(contextlib.closing(FileLedger(options.ledger)))
+        ledger = stack.enter_context(contextlib.closing(_open_ledger(options.ledger)))
         gateways = load_gateways(options.gateways, ledger)
         results = None if options.out is None else stack.enter_context(_create(options.out))
         run = _Run(options, rows, results, err, RunProgress(err, total=total))
@@ -102,6 +103,13 @@ def _standard_input() -> BinaryIO:
         return open(sys.stdin.fileno(), "rb", closefd=False)
     except (OSError, ValueError):
         return sys.stdin.buffer
+
+
+def _open_ledger(path: Path) -> FileLedger:
+    try:
+        return FileLedger(path)
+    except sqlite3.Error as error:
+        raise UsageError(f"--ledger {path}: {error}") from error
 
 
 def _create(path: Path) -> TextIO:
