@@ -1,4 +1,4 @@
-"""Actors: pykka's model on asyncio. This package face is the generic runtime; payments live in the modules beside it."""
+"""Actors: pykka's model on asyncio. This face is the generic runtime; payments live in the modules beside it."""
 
 if __name__ != "aegispay.actors":
     raise ImportError("import aegispay.actors; the folder actors/ is mapped into the aegispay package")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import pykka
@@ -87,15 +88,29 @@ class Actor(pykka.Actor):
         """Return whether the actor may be put away while idle; override to stay in memory."""
         return True
 
+    def on_start(self) -> Any:
+        """Do what must come before the first message, of every incarnation; override it, async or not."""
+
+    def on_stop(self) -> Any:
+        """Do what must come after the last message; override it, async or not."""
+
+    def on_failure(
+        self,
+        exception_type: type[BaseException] | None,
+        exception_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> Any:
+        """Do what must come after a crash of this instance; override it, async or not."""
+
     @classmethod
     def has_start_hook(cls) -> bool:
         """Return whether the class does something when it starts."""
-        return cls.on_start is not pykka.Actor.on_start
+        return cls.on_start is not Actor.on_start
 
     @classmethod
     def has_stop_hook(cls) -> bool:
         """Return whether the class does something when it ends."""
-        return cls.on_stop is not pykka.Actor.on_stop
+        return cls.on_stop is not Actor.on_stop
 
     def on_receive(self, message: Any) -> Any:
         """Handle a message; override it. The default refuses, so that a wrong message is not taken for a success.

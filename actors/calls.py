@@ -13,7 +13,7 @@ from aegispay.domain.resolution import Purpose
 from aegispay.errors import NotSentError
 from aegispay.ports import ChargeRequest, Clock, Gateway, NotFound
 
-_OUTCOMES = get_args(Outcome)
+_OUTCOMES: tuple[type[Outcome], ...] = get_args(Outcome)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

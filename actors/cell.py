@@ -194,8 +194,9 @@ class Cell:
                 envelope = self.mailbox.popleft()
                 if envelope is None:
                     return
-                await self._handle(envelope)
-                if self._is_new and self.state is CellState.READY and not await self._start():
+                if not self._is_too_late(envelope):
+                    await self._handle(envelope)
+                if self._is_new and not await self._start():
                     return
                 handled += 1
                 if handled % _SLICE == 0:
@@ -203,8 +204,11 @@ class Cell:
         finally:
             self._task = None
             self._turn = None
-            if self.state is CellState.READY and (self.mailbox or self._is_new):
+            if self._is_ready() and (self.mailbox or self._is_new):
                 self._schedule()
+
+    def _is_ready(self) -> bool:
+        return self.state is CellState.READY
 
     async def _start(self) -> bool:
         self._is_new = False
@@ -249,13 +253,8 @@ class Cell:
         await waiter
 
     async def _handle(self, envelope: Envelope) -> None:
-        reply = envelope.reply_to
-        if envelope.deadline is not None and self.system.loop.time() >= envelope.deadline:
-            if reply is not None:
-                reply.refuse(AskTimeoutError(envelope.message, self))
-            return
+        reply, message = envelope.reply_to, envelope.message
         self.system.handled += 1
-        message = envelope.message
         if isinstance(message, Stop | Restart | Suspend | _ActorStop):
             await self._handle_life(message, envelope)
             return
@@ -284,6 +283,14 @@ class Cell:
                 reply.answer(result)
         finally:
             self._turn = None
+
+    def _is_too_late(self, envelope: Envelope) -> bool:
+        """Answer a message whose deadline has passed; it must not be handled any more."""
+        if envelope.deadline is None or self.system.loop.time() < envelope.deadline:
+            return False
+        if envelope.reply_to is not None:
+            envelope.reply_to.refuse(AskTimeoutError(envelope.message, self))
+        return True
 
     def _refused(self, envelope: Envelope, refusal: Refusal) -> None:
         if envelope.reply_to is None:

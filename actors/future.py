@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aegispay.actors.system import ActorSystem
 
 T = TypeVar("T")
-ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None]
+ExcInfo: TypeAlias = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
 
 class ActorFuture(pykka.Future[T]):
@@ -117,11 +117,11 @@ class ActorFuture(pykka.Future[T]):
             self._deadline.cancel()
             self._deadline = None
 
-    def _on_loop(self, do: Callable[[Any], None], argument: Any) -> None:
+    def _on_loop(self, do: Callable[..., None], *arguments: Any) -> None:
         if threading.get_ident() == self._system.thread_id:
-            do(argument)
+            do(*arguments)
         else:
-            self._system.loop.call_soon_threadsafe(do, argument)
+            self._system.loop.call_soon_threadsafe(do, *arguments)
 
     # --- pykka's combinators, run on the loop when the reply arrives, not in whoever calls get --------
 
@@ -155,7 +155,7 @@ class ActorFuture(pykka.Future[T]):
             if missing == 0:
                 self._resolve(joined, lambda: [reply.result() for reply in replies])
 
-        self._on_loop(lambda _: [reply.add_done_callback(arrived) for reply in replies], None)
+        self._on_loop(_watch_all, replies, arrived)
         return joined
 
     def _then(self, func: Callable[[Any], Any]) -> ActorFuture[Any]:
@@ -175,3 +175,6 @@ class ActorFuture(pykka.Future[T]):
             target.refuse(error)
 
 
+def _watch_all(replies: list[asyncio.Future[Any]], arrived: Callable[[asyncio.Future[Any]], None]) -> None:
+    for reply in replies:
+        reply.add_done_callback(arrived)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Mailbox:
-    """Two queues that exist only while they hold something: most actors are idle, and a queue weighs half a kilobyte."""
+    """Two queues that exist only while they hold something: most actors are idle, and a queue takes 600 bytes."""
 
     __slots__ = ("_cell", "_control", "_user")
 

@@ -151,7 +151,7 @@ class PaymentActor(Actor):
         """Stay in memory while an attempt is open."""
         return self._payment is None or self._payment.open_attempt is None
 
-    async def on_start(self) -> None:
+    async def on_start(self) -> None:  # type: ignore[override]  # pykka's hooks may be async here
         """Rebuild the payment from its events; if it was interrupted, go on with it."""
         await self._load()
         if self._payment is not None and _is_interrupted(self._payment):
@@ -335,9 +335,7 @@ class PaymentActor(Actor):
             self._place(payment, attempt, Purpose.RESEND)
             return None
         if proves_absence(contract, attempt, now):
-            return NotProcessed(
-                reason=Reason.NEVER_RECEIVED, message=f"{attempt.gateway} has no record of the request"
-            )
+            return NotProcessed(reason=Reason.NEVER_RECEIVED, message=f"{attempt.gateway} has no record of the request")
         return OutcomeUnknown(
             reason=Reason.TIMEOUT, message=f"{attempt.gateway} does not show the request, which proves nothing yet"
         )
@@ -411,7 +409,11 @@ class PaymentActor(Actor):
             return
         entry = self._services.gateways.get(attempt.gateway)
         step = None if entry is None else first_step(entry.gateway.contract, attempt, self._now())
-        if step is Purpose.RESEND and entry is not None and not self._may_resend(payment, attempt, entry.gateway.contract):
+        if (
+            step is Purpose.RESEND
+            and entry is not None
+            and not self._may_resend(payment, attempt, entry.gateway.contract)
+        ):
             step = None
         if step is not None:
             self._place(payment, attempt, step)

@@ -141,9 +141,7 @@ class CellRef(pykka.ActorRef[A], Generic[A]):
         else:
             chain = None
             system.loop.call_soon_threadsafe(future.refuse_at, deadline, lambda: AskTimeoutError(message, cell))
-        cell.deliver(
-            Envelope(message, future, deadline=deadline, chain=chain, trace=current_trace.get())
-        )
+        cell.deliver(Envelope(message, future, deadline=deadline, chain=chain, trace=current_trace.get()))
         return future
 
     def _refuse(self, future: ActorFuture[Any], error: Exception) -> None:
@@ -153,10 +151,10 @@ class CellRef(pykka.ActorRef[A], Generic[A]):
             future.set_exception((type(error), error, None))
 
     @overload
-    def stop(self, *, block: Literal[False], timeout: float | None = None) -> ActorFuture[bool]: ...
+    def stop(self, *, block: Literal[True], timeout: float | None = None) -> bool: ...
 
     @overload
-    def stop(self, *, block: Literal[True], timeout: float | None = None) -> bool: ...
+    def stop(self, *, block: Literal[False], timeout: float | None = None) -> ActorFuture[bool]: ...
 
     @overload
     def stop(self, *, block: bool = True, timeout: float | None = None) -> Any: ...

@@ -204,7 +204,7 @@ class ActorSystem:
         Args:
             ref: which.
             reason: what watchers and the supervisor are told.
-            timeout_s: how long the turn may take; then it is cancelled in the middle. ``None`` waits as long as it takes.
+            timeout_s: how long the turn may take before it is cancelled; ``None`` for as long as it takes.
 
         Returns:
             Whether it ended by itself.

@@ -77,9 +77,7 @@ class Assembly:
         failure: why the root supervisor gave up, if it did.
     """
 
-    def __init__(
-        self, *, store: EventStore, config: AegisConfig, clock: Clock, random_source: random.Random
-    ) -> None:
+    def __init__(self, *, store: EventStore, config: AegisConfig, clock: Clock, random_source: random.Random) -> None:
         self._store = store
         self._config = config
         self._clock = clock
@@ -139,9 +137,7 @@ class Assembly:
         return DynamicSupervisor(
             "payments",
             intensity=RestartIntensity(restarts=config.crashes_max, period_s=config.crash_window_s),
-            common_cause=RestartIntensity(
-                restarts=config.common_cause_max, period_s=config.common_cause_window_s
-            ),
+            common_cause=RestartIntensity(restarts=config.common_cause_max, period_s=config.common_cause_window_s),
             on_exhausted=lambda name, cause: self._spawn_task(self._park(name, cause)),
             count=lambda: len(self.directory),
             source=self._random,
@@ -297,9 +293,8 @@ class Assembly:
         try:
             async with asyncio.timeout(self._config.shutdown_s):
                 while self.calls or self.waiters:
-                    await asyncio.wait(
-                        [*self.calls.tasks(), *self.waiters.futures()], return_when=asyncio.FIRST_COMPLETED
-                    )
+                    pending: list[asyncio.Future[Any]] = [*self.calls.tasks(), *self.waiters.futures()]
+                    await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
         except TimeoutError:
             self._log.warning("closed_with_calls_in_flight", calls=len(self.calls))
         await self.calls.cancel_all()
@@ -321,12 +316,12 @@ def _check_gateway(gateway: object) -> None:
         wanted = ("name", "contract", "charge", "fetch_payment", "health_check")
         missing = ", ".join(name for name in wanted if not hasattr(gateway, name))
         raise ValidationError([FieldError("gateway", f"is not a Gateway: it has no {missing}", type(gateway).__name__)])
-    errors = []
-    if not isinstance(gateway.name, str) or not _GATEWAY_NAME.fullmatch(gateway.name):
-        errors.append(FieldError("gateway.name", "use 1 to 64 of a-z, 0-9, _ -", repr(gateway.name)[:40]))
-    if not isinstance(gateway.contract, GatewayContract):
-        errors.append(
-            FieldError("gateway.contract", "must be a GatewayContract", type(gateway.contract).__name__)
-        )
+    errors: list[FieldError] = []
+    name: object = gateway.name
+    contract: object = gateway.contract
+    if not isinstance(name, str) or not _GATEWAY_NAME.fullmatch(name):
+        errors.append(FieldError("gateway.name", "use 1 to 64 of a-z, 0-9, _ -", repr(name)[:40]))
+    if not isinstance(contract, GatewayContract):
+        errors.append(FieldError("gateway.contract", "must be a GatewayContract", type(contract).__name__))
     if errors:
         raise ValidationError(errors)

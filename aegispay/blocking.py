@@ -39,9 +39,7 @@ class BlockingAegisPay:
         clock: Clock | None = None,
         random_source: random.Random | None = None,
     ) -> None:
-        self._engine = AegisPay(
-            database, gateways=gateways, config=config, clock=clock, random_source=random_source
-        )
+        self._engine = AegisPay(database, gateways=gateways, config=config, clock=clock, random_source=random_source)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 

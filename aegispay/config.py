@@ -26,17 +26,17 @@ class AegisConfig(BaseModel):
         health_weights: what the health score is made of.
         health_window_s: how far back health looks; five minutes show a brown-out and forget it soon after.
         payment_expiry_s: how long a created payment may wait to be processed; a week outlasts any checkout.
-        answer_timeout_s: how long a caller waits for a payment to settle before `PaymentTimeoutError`; the payment goes on.
+        answer_timeout_s: how long a caller waits for a payment to settle; the payment itself goes on.
         answer_grace_s: how long after a gateway's own timeout silence is taken for a lost call.
         check_delays_s: seconds before each further check of an unknown outcome; the last repeats.
         wake_interval_s: how often durable timers are looked at; no timer needs to be more exact than this.
-        in_flight_max: requests inside the engine at once; more are refused with `OverloadedError` before memory runs out.
+        in_flight_max: requests inside the engine at once; more get `OverloadedError` before memory runs out.
         mailbox_capacity: messages that may wait for one payment.
         actors_max: payment actors in memory at once; idle ones beyond it make room.
         actor_idle_s: how long an idle payment actor stays in memory.
         crashes_max: crashes of one payment's actor within `crash_window_s` before it is parked.
         crash_window_s: see `crashes_max`.
-        common_cause_max: different payments crashing within `common_cause_window_s` before the engine gives up: not their fault.
+        common_cause_max: different payments crashing within `common_cause_window_s` before the engine gives up.
         common_cause_window_s: see `common_cause_max`.
         recoveries_max: times a payment may be recovered without success before it is parked, across restarts.
         recovery_concurrency: unfinished payments picked up at once when the engine opens.

@@ -6,7 +6,6 @@ import asyncio
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack, overload
@@ -30,7 +29,6 @@ from aegispay.domain.payment import Payment
 from aegispay.domain.request import PaymentRequest, parse_request
 from aegispay.domain.state import PaymentState
 from aegispay.errors import (
-    AegisPayError,
     EngineClosedError,
     EngineFailedError,
     NoGatewayError,
@@ -110,8 +108,9 @@ class AegisPay:
     ) -> None:
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._config = config if config is not None else AegisConfig()
-        is_path = isinstance(database, str | Path)
-        self._store: EventStore = SqliteStore(database, clock=self._clock) if is_path else database
+        self._store: EventStore = (
+            SqliteStore(database, clock=self._clock) if isinstance(database, str | Path) else database
+        )
         self._first_gateways = tuple(gateways)
         self._random = random_source if random_source is not None else random.Random()  # noqa: S311 - only jitter
         self._assembly: Assembly | None = None
@@ -225,9 +224,7 @@ class AegisPay:
             raise PaymentNotFoundError(f"there is no payment {payment_id!r}")
         return payment
 
-    async def get_payment_by_idempotency_key(
-        self, idempotency_key: str, *, merchant: str = "default"
-    ) -> Payment:
+    async def get_payment_by_idempotency_key(self, idempotency_key: str, *, merchant: str = "default") -> Payment:
         """Return the payment that the merchant's key created.
 
         Raises:
@@ -446,5 +443,3 @@ class AegisPay:
             known = ", ".join(assembly.gateways) or "none"
             raise UnknownGatewayError(f"gateway: {name!r} is not registered; there are {known}")
         return await entry.ref.ask(message, block=False, timeout=self._config.answer_timeout_s)
-
-

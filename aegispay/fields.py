@@ -17,9 +17,9 @@ class PaymentFields(TypedDict):
 
     Attributes:
         idempotency_key: 1 to 255 printable characters, chosen by you, the same for every repetition of one request.
-        amount: major units ("100.00"), exact: more decimals than the currency has is an error. A float is taken by its shortest form.
+        amount: major units ("100.00"), exact: too many decimals are an error. A float is taken by its shortest form.
         currency: ISO 4217 code.
-        payment_method: `Card`, `Upi`, `NetBanking`, `Wallet` or `PayLater`, or the same as a mapping with a ``type``. Tokens only.
+        payment_method: `Card`, `Upi`, `NetBanking`, `Wallet`, `PayLater`, or a mapping with a ``type``. Tokens only.
         customer: `Customer`, or the same as a mapping.
         metadata: any JSON object within limits; kept as it is, or refused.
         merchant: whose key this is; keys of different merchants never meet.

@@ -14,7 +14,7 @@ def logger(name: str = "aegispay") -> Any:
     """Return a structlog logger.
 
     Where the host has configured structlog, that is used as it is. Otherwise lines go to the standard library's
-    logger of the same name, so that the host's levels and handlers decide what is seen; by default, warnings and errors.
+    logger of the same name, so that the host's levels and handlers decide what is seen.
     """
     if structlog.is_configured():
         return structlog.get_logger(name)

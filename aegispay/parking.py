@@ -77,9 +77,7 @@ class ParkingLot:
         except VersionConflictError:
             await self._append(payment_id, command)
         except Exception as error:  # noqa: BLE001 - a payment that cannot be folded is parked all the same
-            logger().warning(
-                "parking_not_in_log", payment_id=payment_id, error=type(error).__name__
-            )
+            logger().warning("parking_not_in_log", payment_id=payment_id, error=type(error).__name__)
 
 
 def _error(parking: Parking) -> PaymentParkedError:

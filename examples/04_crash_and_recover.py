@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from aegispay import AegisPay, Card, SimulatedGateway
+from aegispay import AegisPay, Card, ChargeRequest, Outcome, SimulatedGateway
 from aegispay.gateways.ledger import FileLedger
 
 
@@ -16,11 +16,12 @@ async def charge_and_die(folder: Path) -> None:
     gateway = SimulatedGateway("alpha", ledger=ledger)
     charge = gateway.charge
 
-    async def charge_then_die(request):
+    async def charge_then_die(request: ChargeRequest) -> Outcome:
         await charge(request)
         os.kill(os.getpid(), 9)
+        raise AssertionError("dead processes do not come here")
 
-    gateway.charge = charge_then_die
+    gateway.charge = charge_then_die  # type: ignore[method-assign]
     async with AegisPay(folder / "payments.db", gateways=[gateway]) as aegis:
         await aegis.pay(
             idempotency_key="order_1", amount="100.00", currency="USD", payment_method=Card(token="tok_visa")

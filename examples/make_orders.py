@@ -5,11 +5,11 @@ import random
 import sys
 
 COLUMNS = (
-    "idempotency_key,amount,currency,method,token,vpa,bank_code,provider,"
-    "customer_id,email,country,metadata.basket,metadata.channel"
-).split(",")
+    *("idempotency_key", "amount", "currency", "method", "token", "vpa", "bank_code", "provider"),
+    *("customer_id", "email", "country", "metadata.basket", "metadata.channel"),
+)
 
-# currency: (share, decimals, cheapest, dearest, country)
+# For each currency its share, decimals, cheapest and dearest order, and the country.
 MARKETS = {
     "USD": (34, 2, 5, 400, "US"),
     "EUR": (24, 2, 5, 300, "DE"),
@@ -72,7 +72,10 @@ def broken(rng: random.Random, good: dict[str, str]) -> list[list[str]]:
         {"email": "not an address"},
         {"method": "upi", "vpa": "no-at-sign", "token": ""},
     )
-    rows = [[(good | {"idempotency_key": f"bad-{index}"} | change).get(c, "") for c in COLUMNS] for index, change in enumerate(changes)]
+    rows = [
+        [(good | {"idempotency_key": f"bad-{index}"} | change).get(c, "") for c in COLUMNS]
+        for index, change in enumerate(changes)
+    ]
     rows.append([*(good.get(column, "") for column in COLUMNS), "one cell too many"])
     return rows
 

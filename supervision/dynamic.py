@@ -1,4 +1,4 @@
-"""A supervisor of very many alike: costs nothing for those that do not crash, and tells one bad one from a common cause."""
+"""A supervisor of very many alike: it tells one bad child from a common cause, and costs the others nothing."""
 
 from __future__ import annotations
 

@@ -54,6 +54,7 @@ class RecentReports:
         self._reports: deque[Report] = deque(maxlen=capacity)
 
     def __call__(self, report: Report) -> None:
+        """Keep one."""
         self._reports.append(report)
 
     def latest(self) -> tuple[Report, ...]:

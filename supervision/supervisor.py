@@ -99,7 +99,7 @@ class Supervisor(Actor):
         recent = f"{len(self._history)}/{self._intensity.restarts} in {self._intensity.period_s:g} s"
         return f"<Supervisor {self._name} {self._strategy} children={len(self._children)} restarts={recent}>"
 
-    async def on_start(self) -> None:
+    async def on_start(self) -> None:  # type: ignore[override]  # pykka's hooks may be async here
         """Start the children in order; if one fails, stop those that run, in reverse, and fail."""
         for spec in self._specs:
             try:
@@ -108,11 +108,11 @@ class Supervisor(Actor):
                 await self._stop_all()
                 raise
 
-    async def on_stop(self) -> None:
+    async def on_stop(self) -> None:  # type: ignore[override]  # pykka's hooks may be async here
         """Stop the children in reverse order."""
         await self._stop_all()
 
-    async def on_failure(
+    async def on_failure(  # type: ignore[override]
         self,
         exception_type: type[BaseException] | None,
         exception_value: BaseException | None,
@@ -250,9 +250,7 @@ class Supervisor(Actor):
     def _now(self) -> float:
         return self.system.loop.time()
 
-    def _report(
-        self, action: Action, child: str, *, cause: BaseException | None = None, delay_s: float = 0.0
-    ) -> None:
+    def _report(self, action: Action, child: str, *, cause: BaseException | None = None, delay_s: float = 0.0) -> None:
         self._sink(
             Report(
                 at_s=self._now(),

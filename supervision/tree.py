@@ -32,9 +32,10 @@ class Node:
 
     def render(self) -> str:
         """Return the tree as lines of text."""
-        return "\n".join([self._line(), *self._below("")])
+        return "\n".join([self.line(), *self.below("")])
 
-    def _line(self) -> str:
+    def line(self) -> str:
+        """Return this node alone."""
         parts = [self.name, f"({self.kind})", self.state]
         if self.mail:
             parts.append(f"mail={self.mail}")
@@ -44,8 +45,9 @@ class Node:
             parts.append(self.note)
         return " ".join(parts)
 
-    def _below(self, indent: str) -> Iterator[str]:
+    def below(self, indent: str) -> Iterator[str]:
+        """Return what hangs below this node, a line each."""
         for index, child in enumerate(self.children):
             is_last = index == len(self.children) - 1
-            yield f"{indent}{'└─' if is_last else '├─'} {child._line()}"
-            yield from child._below(indent + ("   " if is_last else "│  "))
+            yield f"{indent}{'└─' if is_last else '├─'} {child.line()}"
+            yield from child.below(indent + ("   " if is_last else "│  "))

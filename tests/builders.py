@@ -11,8 +11,8 @@ from aegispay.domain.draft import Draft
 from aegispay.domain.outcome import (
     ActionKind,
     Approved,
-    DeclineKind,
     Declined,
+    DeclineKind,
     NextAction,
     NotProcessed,
     OutcomeUnknown,
@@ -107,7 +107,11 @@ def wants_payer() -> RequiresAction:
 
 def cancel() -> c.CancelPayment:
     return c.CancelPayment(
-        at=NOW, reason="requested", operation_id="void-1", idempotency_key="void-1", deadline_at=NOW + timedelta(seconds=40)
+        at=NOW,
+        reason="requested",
+        operation_id="void-1",
+        idempotency_key="void-1",
+        deadline_at=NOW + timedelta(seconds=40),
     )
 
 

@@ -42,10 +42,14 @@ _OPERATIONS: tuple[e.Event, ...] = tuple(
     event
     for kind in OperationKind
     for event in (
-        e.OperationRequested(at=b.NOW, kind=kind, operation_id="op", amount_minor=5, idempotency_key="k", deadline_at=b.LATER),
+        e.OperationRequested(
+            at=b.NOW, kind=kind, operation_id="op", amount_minor=5, idempotency_key="k", deadline_at=b.LATER
+        ),
         e.OperationSucceeded(at=b.NOW, kind=kind, operation_id="op", reference="r"),
         e.OperationFailed(at=b.NOW, kind=kind, operation_id="op", outcome=b.hard()),
-        e.OperationBecameUnknown(at=b.NOW, kind=kind, operation_id="op", outcome=b.unknown(), checks=1, next_check_at=b.LATER),
+        e.OperationBecameUnknown(
+            at=b.NOW, kind=kind, operation_id="op", outcome=b.unknown(), checks=1, next_check_at=b.LATER
+        ),
     )
 )
 

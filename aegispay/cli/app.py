@@ -51,14 +51,21 @@ def run(
     database: Database = Path("payments.db"),
     gateways: Annotated[str, typer.Option(help="A TOML file of gateways, or names such as alpha,beta.")] = "alpha,beta",
     out: Annotated[Path | None, typer.Option(help="Write one JSON object per row to this file.")] = None,
-    routing: Annotated[RoutingStrategy, typer.Option(help="How gateways are ranked.")] = RoutingStrategy.HIGHEST_SUCCESS_RATE,
+    routing: Annotated[
+        RoutingStrategy, typer.Option(help="How gateways are ranked.")
+    ] = RoutingStrategy.HIGHEST_SUCCESS_RATE,
     merchant: Annotated[str, typer.Option(help="Whose orders these are, where a row does not say.")] = "default",
     concurrency: Annotated[int, typer.Option(min=1, max=10_000, help="Payments at work at once.")] = 200,
     settle_s: Annotated[float, typer.Option(min=0, help="Seconds to wait for an outcome in doubt.")] = 10.0,
-    ledger: Annotated[Path | None, typer.Option(help="The simulated providers' books; beside the database by default.")] = None,
+    ledger: Annotated[
+        Path | None, typer.Option(help="The simulated providers' books; beside the database by default.")
+    ] = None,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Standard input is JSON Lines rather than CSV.")] = False,
     expect_rejected: Annotated[
-        bool, typer.Option("--expect-rejected", help="The file has bad rows on purpose: exit 0 if, and only if, some were rejected.")
+        bool,
+        typer.Option(
+            "--expect-rejected", help="The file has bad rows on purpose: exit 0 if, and only if, some were rejected."
+        ),
     ] = False,
 ) -> None:
     """Pay every row of a file. Running it again charges nothing again; after a kill, running it again completes it.

@@ -77,9 +77,7 @@ class Lines:
         try:
             return self._read, raw.decode()
         except UnicodeDecodeError as error:
-            raise BadLineError(
-                self._read, f"is not UTF-8: byte {error.start + 1} cannot be decoded"
-            ) from None
+            raise BadLineError(self._read, f"is not UTF-8: byte {error.start + 1} cannot be decoded") from None
 
     def _skip_rest(self) -> None:
         while (raw := self._stream.readline(LINE_BYTES_MAX)) and not raw.endswith(b"\n"):

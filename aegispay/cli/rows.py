@@ -177,9 +177,7 @@ def _read_header(record: Record | None) -> list[str]:
 def _check_header(header: list[str]) -> None:
     unknown = [name for name in header if name not in _COLUMNS and not name.startswith("metadata.")]
     if unknown:
-        raise UsageError(
-            f"column {unknown[0]!r} is not known; there are {', '.join(_COLUMNS)} and metadata.<name>"
-        )
+        raise UsageError(f"column {unknown[0]!r} is not known; there are {', '.join(_COLUMNS)} and metadata.<name>")
     repeated = [name for name in header if header.count(name) > 1]
     if repeated:
         raise UsageError(f"column {repeated[0]!r} stands there twice")

@@ -58,7 +58,7 @@ class GatewayContract:
         refund: whether a captured payment can be refunded.
         lookup: how far its look-up by our reference can be trusted.
         visibility_delay_s: how long after the charge a look-up may still miss it.
-        idempotency_window_s: how long a key protects a resend; ``None`` if the gateway has no keys, so nothing is resent.
+        idempotency_window_s: how long a key protects a resend; ``None`` if the gateway has no keys: nothing is resent.
         authorization_validity_s: how long an authorization can be captured.
         timeout_s: how long one call may take before its outcome is unknown.
         concurrency_max: calls in flight at once; more are refused and go elsewhere.
@@ -80,9 +80,5 @@ class GatewayContract:
 
     def fee(self, currency: str, method: PaymentMethodType) -> Fee | None:
         """Return the most specific fee for a charge, or ``None`` when no price is declared."""
-        fitting = [
-            fee for fee in self.fees if fee.currency in {None, currency} and fee.method in {None, method}
-        ]
-        return max(
-            fitting, key=lambda fee: (fee.currency is not None, fee.method is not None), default=None
-        )
+        fitting = [fee for fee in self.fees if fee.currency in {None, currency} and fee.method in {None, method}]
+        return max(fitting, key=lambda fee: (fee.currency is not None, fee.method is not None), default=None)

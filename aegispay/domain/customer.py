@@ -39,7 +39,11 @@ class Address:
         optional_text("address.postal_code", self.postal_code, longest=32)
         if not isinstance(self.country, str) or not _COUNTRY.fullmatch(self.country):
             raise ValidationError(
-                [FieldError("address.country", "use an ISO 3166 code of two capitals such as US", repr(self.country)[:20])]
+                [
+                    FieldError(
+                        "address.country", "use an ISO 3166 code of two capitals such as US", repr(self.country)[:20]
+                    )
+                ]
             )
 
 

@@ -79,9 +79,7 @@ def _authenticate(_payment: Payment, command: c.AuthenticatePayment) -> Decision
 
 def _require_action(_payment: Payment, command: c.RequireAction) -> Decision:
     return (
-        e.ActionRequired(
-            at=command.at, action=command.action, gateway=command.gateway, reference=command.reference
-        ),
+        e.ActionRequired(at=command.at, action=command.action, gateway=command.gateway, reference=command.reference),
     )
 
 
@@ -118,9 +116,7 @@ def _refuse(payment: Payment, command: c.RefusePayment) -> Decision:
                 gateway=last.gateway,
             ),
         )
-    return (
-        e.PaymentFailed(at=command.at, reason=command.reason, code=command.code, message=command.message),
-    )
+    return (e.PaymentFailed(at=command.at, reason=command.reason, code=command.code, message=command.message),)
 
 
 def _still_open(payment: Payment) -> Rejection:
@@ -180,9 +176,7 @@ def _open_incident(payment: Payment, command: c.OpenIncident) -> Decision:
     if any(incident.id == command.incident_id for incident in payment.incidents):
         return ()
     return (
-        e.IncidentOpened(
-            at=command.at, incident_id=command.incident_id, reason=command.reason, detail=command.detail
-        ),
+        e.IncidentOpened(at=command.at, incident_id=command.incident_id, reason=command.reason, detail=command.detail),
     )
 
 

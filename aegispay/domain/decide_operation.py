@@ -148,9 +148,7 @@ def decide_record_operation(payment: Payment, command: c.RecordOperation) -> Dec
             unreadable = OutcomeUnknown(reason=Reason.UNREADABLE_ANSWER, message="a payer cannot act on this")
             return (_unknown(operation, command, unreadable),)
         case Declined() | NotProcessed() | InvalidRequest() | GatewayMisconfigured() as failed:
-            ended = e.OperationFailed(
-                at=command.at, kind=operation.kind, operation_id=operation.id, outcome=failed
-            )
+            ended = e.OperationFailed(at=command.at, kind=operation.kind, operation_id=operation.id, outcome=failed)
             return (ended, *_after_failed_capture(payment, operation, command))
 
 
@@ -177,9 +175,7 @@ def _late(payment: Payment, operation: Operation, command: c.RecordOperation) ->
     return (e.IncidentOpened(at=command.at, incident_id=incident_id, reason=Reason.AMOUNT_MISMATCH, detail=detail),)
 
 
-def _succeeded(
-    payment: Payment, operation: Operation, command: c.RecordOperation, outcome: Approved
-) -> Events:
+def _succeeded(payment: Payment, operation: Operation, command: c.RecordOperation, outcome: Approved) -> Events:
     done = e.OperationSucceeded(
         at=command.at, kind=operation.kind, operation_id=operation.id, reference=outcome.reference
     )

@@ -45,7 +45,7 @@ def decide_outcome(payment: Payment, command: c.RecordOutcome) -> Decision:
 
 
 def _late(payment: Payment, attempt: Attempt, command: c.RecordOutcome) -> Events:
-    """Take in news about an attempt that was settled before: repeated news changes nothing, new money is an incident."""
+    """Take in news about a settled attempt: repeated news changes nothing, new money is an incident."""
     outcome = command.outcome
     if not isinstance(outcome, Approved):
         return ()
@@ -64,9 +64,7 @@ def _resolved(payment: Payment, attempt: Attempt, command: c.RecordOutcome) -> E
         return (e.ActionCompleted(at=command.at),)
     if attempt.status is AttemptStatus.UNKNOWN:
         return (
-            e.OutcomeResolved(
-                at=command.at, number=attempt.number, evidence=command.evidence, detail=command.detail
-            ),
+            e.OutcomeResolved(at=command.at, number=attempt.number, evidence=command.evidence, detail=command.detail),
         )
     return ()
 
@@ -123,22 +121,16 @@ def _mismatch(payment: Payment, attempt: Attempt, command: c.RecordOutcome, outc
         return in_doubt
     return (
         *in_doubt,
-        e.IncidentOpened(
-            at=command.at, incident_id=incident_id, reason=Reason.AMOUNT_MISMATCH, detail=message
-        ),
+        e.IncidentOpened(at=command.at, incident_id=incident_id, reason=Reason.AMOUNT_MISMATCH, detail=message),
     )
 
 
-def _action_required(
-    payment: Payment, attempt: Attempt, command: c.RecordOutcome, outcome: RequiresAction
-) -> Events:
+def _action_required(payment: Payment, attempt: Attempt, command: c.RecordOutcome, outcome: RequiresAction) -> Events:
     if payment.state is PaymentState.REQUIRES_ACTION:
         return ()
     return (
         *_resolved(payment, attempt, command),
-        e.ActionRequired(
-            at=command.at, action=outcome.action, gateway=attempt.gateway, reference=outcome.reference
-        ),
+        e.ActionRequired(at=command.at, action=outcome.action, gateway=attempt.gateway, reference=outcome.reference),
     )
 
 

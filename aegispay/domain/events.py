@@ -114,7 +114,7 @@ class AttemptStarted(Event):
     """One try at one gateway is about to be made; on disk before the gateway is called.
 
     Attributes:
-        number: 1 for the first attempt; the first is stored as `payment.processing`, later ones as `payment.retry_attempted`.
+        number: 1 for the first attempt, stored as `payment.processing`; later ones are `payment.retry_attempted`.
         idempotency_key: the key the gateway will see, the same for every resend of this attempt.
         request_digest: SHA-256 of the request the gateway will see.
         deadline_at: until when an answer is awaited; silence after it is an unknown outcome.

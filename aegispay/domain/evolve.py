@@ -227,9 +227,7 @@ def _operation_requested(payment: Payment, event: e.OperationRequested) -> Chang
 def _change_operation(payment: Payment, operation_id: str, **changes: Any) -> Changes:
     if payment.find_operation(operation_id) is None:
         raise IllegalEventError(f"{payment.id}: there is no operation {operation_id}")
-    return {
-        "operations": tuple(replace(op, **changes) if op.id == operation_id else op for op in payment.operations)
-    }
+    return {"operations": tuple(replace(op, **changes) if op.id == operation_id else op for op in payment.operations)}
 
 
 def _operation_succeeded(payment: Payment, event: e.OperationSucceeded) -> Changes:

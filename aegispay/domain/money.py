@@ -63,11 +63,15 @@ class Money:
         exponent(self.currency)
         if type(self.amount_minor) is not int or not 0 <= self.amount_minor <= AMOUNT_MINOR_MAX:
             raise ValidationError(
-                [FieldError("amount_minor", f"use an integer from 0 to {AMOUNT_MINOR_MAX}", repr(self.amount_minor)[:40])]
+                [
+                    FieldError(
+                        "amount_minor", f"use an integer from 0 to {AMOUNT_MINOR_MAX}", repr(self.amount_minor)[:40]
+                    )
+                ]
             )
 
     @classmethod
-    def of(cls, amount: Decimal | str | int | float, currency: str) -> Self:
+    def of(cls, amount: Decimal | str | float, currency: str) -> Self:
         """Return the money that `amount` major units are.
 
         Args:
@@ -96,7 +100,11 @@ class Money:
     def __mul__(self, factor: int) -> Money:
         if type(factor) is not int or factor < 0:
             raise ValidationError(
-                [FieldError("factor", "money is multiplied by a whole number; use allocate to split", repr(factor)[:40])]
+                [
+                    FieldError(
+                        "factor", "money is multiplied by a whole number; use allocate to split", repr(factor)[:40]
+                    )
+                ]
             )
         return Money(self.amount_minor * factor, self.currency)
 
@@ -128,7 +136,9 @@ class Money:
         """
         total = sum(ratios)
         if total <= 0 or any(ratio < 0 for ratio in ratios):
-            raise ValidationError([FieldError("ratios", "use whole numbers, at least one above 0", repr(list(ratios))[:60])])
+            raise ValidationError(
+                [FieldError("ratios", "use whole numbers, at least one above 0", repr(list(ratios))[:60])]
+            )
         parts = [self.amount_minor * ratio // total for ratio in ratios]
         payable = [index for index, ratio in enumerate(ratios) if ratio > 0]
         for index in payable[: self.amount_minor - sum(parts)]:
@@ -174,7 +184,13 @@ def _scaled(major: Decimal, currency: str, field: str, digits: int) -> int:
     minor = major.scaleb(digits)
     if minor != minor.to_integral_value():
         raise ValidationError(
-            [FieldError(field, f"{currency} has {digits} decimals; write the exact amount, nothing is rounded", str(major)[:40])]
+            [
+                FieldError(
+                    field,
+                    f"{currency} has {digits} decimals; write the exact amount, nothing is rounded",
+                    str(major)[:40],
+                )
+            ]
         )
     amount_minor = int(minor)
     if amount_minor > AMOUNT_MINOR_MAX:

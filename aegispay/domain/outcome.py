@@ -220,9 +220,7 @@ class Duplicate:
     message = "the gateway has seen this request before"
 
 
-FailedOutcome = Annotated[
-    Declined | NotProcessed | InvalidRequest | GatewayMisconfigured, Field(discriminator="type")
-]
+FailedOutcome = Annotated[Declined | NotProcessed | InvalidRequest | GatewayMisconfigured, Field(discriminator="type")]
 """Definitely not executed."""
 
 UnknownOutcome = Annotated[OutcomeUnknown | Pending | Duplicate, Field(discriminator="type")]

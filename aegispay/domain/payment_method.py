@@ -44,7 +44,9 @@ class Card:
         text("payment_method.token", self.token, longest=255)
         optional_text("payment_method.brand", self.brand, longest=32)
         last4 = self.last4
-        if last4 is not None and not (isinstance(last4, str) and len(last4) == 4 and last4.isdecimal() and last4.isascii()):
+        if last4 is not None and not (
+            isinstance(last4, str) and len(last4) == 4 and last4.isdecimal() and last4.isascii()
+        ):
             raise ValidationError([FieldError("payment_method.last4", "use exactly four digits")])
         if self.expiry_month is not None:
             integer("payment_method.expiry_month", self.expiry_month, smallest=1, largest=12)
@@ -133,7 +135,13 @@ def parse_payment_method(value: object, *, field: str = "payment_method") -> Pay
     if not isinstance(value, Mapping):
         kinds = ", ".join(_KINDS)
         raise ValidationError(
-            [FieldError(field, f"use Card, Upi, NetBanking, Wallet, PayLater or a mapping with a type: {kinds}", type(value).__name__)]
+            [
+                FieldError(
+                    field,
+                    f"use Card, Upi, NetBanking, Wallet, PayLater or a mapping with a type: {kinds}",
+                    type(value).__name__,
+                )
+            ]
         )
     fields: dict[str, Any] = dict(value)
     refuse_card_keys(field, fields)

@@ -91,7 +91,9 @@ def _compare(path: str, first: Any, second: Any, differing: list[str]) -> None:
             _compare(f"{path}.{key}", first.get(key, _ABSENT), second.get(key, _ABSENT), differing)
     elif hasattr(first, "__dataclass_fields__"):
         for declared in fields(first):
-            _compare(f"{path}.{declared.name}", getattr(first, declared.name), getattr(second, declared.name), differing)
+            _compare(
+                f"{path}.{declared.name}", getattr(first, declared.name), getattr(second, declared.name), differing
+            )
     elif isinstance(first, list):
         if json.dumps(first, sort_keys=True) != json.dumps(second, sort_keys=True):
             differing.append(path)
@@ -134,7 +136,7 @@ def parse_request(
         lambda: None if retry_of is None else text("retry_of", retry_of, longest=64),
     )
     try:
-        return PaymentRequest(*[parse() for parse in given])
+        return PaymentRequest(*[parse() for parse in given])  # type: ignore[arg-type]  # each parser returns its own field
     except ValidationError:
         raise ValidationError([error for parse in given for error in _errors(parse)]) from None
 

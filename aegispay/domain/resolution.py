@@ -74,7 +74,7 @@ def as_evidence(purpose: Purpose, outcome: Outcome) -> Outcome:
 
 
 CHECK_DELAYS_S: tuple[float, ...] = (1, 2, 5, 10, 30, 60, 300, 900, 3600)
-"""Seconds before each further check; the last repeats. Most doubts end within seconds, the rest must not be hammered."""
+"""Seconds before each further check; the last repeats. Most doubts end in seconds, the rest must not be hammered."""
 
 
 def check_delay_s(checks: int, delays_s: Sequence[float] = CHECK_DELAYS_S) -> float:

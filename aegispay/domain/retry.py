@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aegispay.domain.outcome import (
-    DeclineKind,
     Declined,
+    DeclineKind,
     GatewayMisconfigured,
     InvalidRequest,
     NotProcessed,

@@ -26,7 +26,9 @@ def text(field: str, value: object, *, longest: int) -> str:
     if not value or value.isspace():
         raise ValidationError([FieldError(field, "must not be empty")])
     if len(value) > longest:
-        raise ValidationError([FieldError(field, f"must have at most {longest} characters", f"{len(value)} characters")])
+        raise ValidationError(
+            [FieldError(field, f"must have at most {longest} characters", f"{len(value)} characters")]
+        )
     if _CONTROL.search(value):
         raise ValidationError([FieldError(field, "must have no control characters", repr(value[:20]))])
     return refuse_card_number(field, value)
@@ -56,7 +58,9 @@ def construct(made: type[T], fields: dict[str, Any], field: str) -> T:
     """
     declared = {f.name: f for f in dataclasses.fields(made)}  # type: ignore[arg-type]  # only value classes come here
     errors = [
-        FieldError(f"{field}.{str(name)[:40]}", f"is not known; there are {', '.join(n for n in declared if n != 'type')}")
+        FieldError(
+            f"{field}.{str(name)[:40]}", f"is not known; there are {', '.join(n for n in declared if n != 'type')}"
+        )
         for name in fields
         if name not in declared
     ]

@@ -35,8 +35,7 @@ def _operation(state: S, kind: str, request: str) -> tuple[Transition, ...]:
         ("unknown", "RecordOperation"),
     )
     return tuple(
-        Transition(state, E(f"payment.{kind}_{step}"), state, f"{kind} {step}", (command,))
-        for step, command in steps
+        Transition(state, E(f"payment.{kind}_{step}"), state, f"{kind} {step}", (command,)) for step, command in steps
     )
 
 
@@ -76,9 +75,7 @@ _CHARGE = (
     Transition(S.PROCESSING, E.OUTCOME_RESOLVED, S.PROCESSING, "outcome resolved", ("RecordOutcome",)),
     Transition(S.PROCESSING, E.PAYMENT_AUTHORIZED, S.AUTHORIZED, "approved, manual capture", ("RecordOutcome",)),
     Transition(S.PROCESSING, E.PAYMENT_SUCCEEDED, S.SUCCESS, "approved, automatic capture", ("RecordOutcome",)),
-    Transition(
-        S.PROCESSING, E.PAYMENT_FAILED, S.FAILURE, "failed, none left", ("RecordOutcome", "RefusePayment")
-    ),
+    Transition(S.PROCESSING, E.PAYMENT_FAILED, S.FAILURE, "failed, none left", ("RecordOutcome", "RefusePayment")),
 )
 
 _CANCEL = (
@@ -105,14 +102,10 @@ _CANCEL = (
 _MONEY = (
     *_operation(S.AUTHORIZED, "capture", "RequestOperation"),
     *_operation(S.AUTHORIZED, "void", "CancelPayment"),
-    Transition(
-        S.AUTHORIZED, E.PAYMENT_SUCCEEDED, S.SUCCESS, "captured", ("RecordOperation", "ExpirePayment")
-    ),
+    Transition(S.AUTHORIZED, E.PAYMENT_SUCCEEDED, S.SUCCESS, "captured", ("RecordOperation", "ExpirePayment")),
     *_operation(S.SUCCESS, "refund", "RequestOperation"),
     *_operation(S.PARTIALLY_REFUNDED, "refund", "RequestOperation"),
-    Transition(
-        S.SUCCESS, E.PAYMENT_PARTIALLY_REFUNDED, S.PARTIALLY_REFUNDED, "part refunded", ("RecordOperation",)
-    ),
+    Transition(S.SUCCESS, E.PAYMENT_PARTIALLY_REFUNDED, S.PARTIALLY_REFUNDED, "part refunded", ("RecordOperation",)),
     Transition(S.SUCCESS, E.PAYMENT_REFUNDED, S.REFUNDED, "all refunded", ("RecordOperation",)),
     Transition(
         S.PARTIALLY_REFUNDED,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from aegispay.domain.outcome import DeclineKind, Declined, Reason
+from aegispay.domain.outcome import Declined, DeclineKind, Reason
 from aegispay.domain.payment_method import PaymentMethod
 
 

@@ -1,4 +1,4 @@
-"""A provider in the process: seeded, scripted by token, with its own ledger. For demos and tests, documented as ours."""
+"""A provider inside the process: seeded, scripted by token, with its own ledger. For demos and tests."""
 
 from __future__ import annotations
 

@@ -19,9 +19,7 @@ class Batcher(Generic[Q, A]):
         batch_max: requests per batch.
     """
 
-    def __init__(
-        self, serve: Callable[[list[Q]], Awaitable[list[A | BaseException]]], *, batch_max: int
-    ) -> None:
+    def __init__(self, serve: Callable[[list[Q]], Awaitable[list[A | BaseException]]], *, batch_max: int) -> None:
         self._serve = serve
         self._batch_max = batch_max
         self._waiting: deque[tuple[Q, asyncio.Future[A]]] = deque()

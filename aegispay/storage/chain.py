@@ -23,6 +23,11 @@ def link(
 
     Args:
         previous: hash of the event before it in the log, `GENESIS` for the first.
+        position: of this event in the log.
+        payment_id: whose event it is.
+        version: its place in the payment's stream.
+        event_type: as stored.
+        schema_version: as stored.
         recorded_at_us: microseconds since 1970 UTC.
         data: the event's content exactly as stored.
     """

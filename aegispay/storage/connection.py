@@ -36,9 +36,9 @@ async def on_thread(
     aiosqlite hops to its thread once per statement, which makes a transaction of three statements 2.7 times as slow.
     Its `_execute` runs any function there; it is used here and nowhere else, and a test watches over it.
     """
-    return cast("T", await connection._execute(work, *arguments, **keywords))  # noqa: SLF001 - see above
+    return cast("T", await connection._execute(work, *arguments, **keywords))  # type: ignore[no-untyped-call]  # noqa: SLF001
 
 
 def raw(connection: aiosqlite.Connection) -> sqlite3.Connection:
     """Return the connection itself; to be used on its own thread only."""
-    return cast("sqlite3.Connection", connection._conn)  # noqa: SLF001 - see `on_thread`
+    return connection._conn  # noqa: SLF001 - see `on_thread`

@@ -22,7 +22,7 @@ def list_statement(query: PaymentQuery) -> tuple[str, list[Any]]:
         raise ValidationError([FieldError("limit", f"use 1 to {LIMIT_MAX}", repr(query.limit)[:20])])
     conditions, parameters = _equalities(query)
     if query.parked is not None:
-        conditions.append(f"payment_id {'IN' if query.parked else 'NOT IN'} (SELECT payment_id FROM parking)")
+        conditions.append(f"payment_id {'IN' if query.parked else 'NOT IN'} (SELECT payment_id FROM parking)")  # noqa: S608
     if query.created_after is not None:
         conditions.append("created_at >= ?")
         parameters.append(to_us(query.created_after))

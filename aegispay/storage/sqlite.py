@@ -251,7 +251,8 @@ class SqliteStore:
     # --- threads ------------------------------------------------------------------------------------
 
     async def _select(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
-        return await self._read(_select_all, statement, parameters)
+        rows: list[Any] = await self._read(_select_all, statement, parameters)
+        return rows
 
     async def _read(self, work: Any, *arguments: Any) -> Any:
         if self._reader is None:

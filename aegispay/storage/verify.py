@@ -28,8 +28,10 @@ _PROBLEMS_MAX = 1_000
 
 
 def verify(path: str | Path, *, progress: Progress | None = None) -> StoreReport:
-    """Check a database: the hash chain, versions without gaps, every event readable, legal and within the invariants,
-    and the table of payments equal to what the events say.
+    """Check a whole database and list what is wrong with it.
+
+    Checked are the hash chain, that versions have no gaps, that every event can be read, is legal and keeps the
+    invariants, and that the table of payments says what the events say.
 
     The file is opened for reading only; an engine may have it open.
 
@@ -141,9 +143,7 @@ class _Audit:
 
     def _check_row(self, payment_id: str, values: tuple[Any, ...], version: int) -> None:
         if version != self._versions[payment_id]:
-            self._problem(
-                f"{payment_id}: the table says version {version}, the log has {self._versions[payment_id]}"
-            )
+            self._problem(f"{payment_id}: the table says version {version}, the log has {self._versions[payment_id]}")
         payment = self._payments.get(payment_id)
         if payment is None or payment_id in self._broken:
             return

@@ -95,9 +95,7 @@ class Writer:
             raise CommitUnknownError(f"the commit failed half-way: {error}") from error
 
     def _read_tail(self) -> None:
-        last = self._database.execute(
-            "SELECT position, hash FROM events ORDER BY position DESC LIMIT 1"
-        ).fetchone()
+        last = self._database.execute("SELECT position, hash FROM events ORDER BY position DESC LIMIT 1").fetchone()
         self._tail = (0, GENESIS) if last is None else last
 
     def _roll_back(self) -> None:
@@ -134,9 +132,7 @@ class _Batch:
         actual = self._version(append.payment_id)
         if actual != append.expected_version:
             self.answers.append(
-                VersionConflictError(
-                    payment_id=append.payment_id, expected=append.expected_version, actual=actual
-                )
+                VersionConflictError(payment_id=append.payment_id, expected=append.expected_version, actual=actual)
             )
             return
         version = actual

@@ -14,7 +14,14 @@ def test_a_valid_amount_and_currency_are_kept():
 
 @pytest.mark.parametrize(
     ("amount", "currency", "minor"),
-    [("5000", "JPY", 5000), ("1.234", "KWD", 1234), ("1.2345", "CLF", 12345), (19.99, "EUR", 1999), (7, "INR", 700), (Decimal("0.10"), "USD", 10)],
+    [
+        ("5000", "JPY", 5000),
+        ("1.234", "KWD", 1234),
+        ("1.2345", "CLF", 12345),
+        (19.99, "EUR", 1999),
+        (7, "INR", 700),
+        (Decimal("0.10"), "USD", 10),
+    ],
 )
 def test_each_currency_has_its_own_exponent(amount, currency, minor):
     assert Money.of(amount, currency).amount_minor == minor
@@ -28,7 +35,27 @@ def test_more_decimals_than_the_currency_has_are_an_error_not_a_rounding():
     assert Money.of("100.990", "USD").amount_minor == 10_099
 
 
-@pytest.mark.parametrize("amount", ["-1", "nan", "inf", "-inf", "abc", "", "1_000", "1,000", None, True, [], float("nan"), float("inf"), "1e40", 10**30, "٣"])
+@pytest.mark.parametrize(
+    "amount",
+    [
+        "-1",
+        "nan",
+        "inf",
+        "-inf",
+        "abc",
+        "",
+        "1_000",
+        "1,000",
+        None,
+        True,
+        [],
+        float("nan"),
+        float("inf"),
+        "1e40",
+        10**30,
+        "٣",
+    ],
+)
 def test_what_is_no_amount_is_refused_by_name(amount):
     with pytest.raises(ValidationError) as caught:
         Money.of(amount, "USD")
@@ -64,7 +91,12 @@ def test_subtracting_below_zero_is_refused():
 
 def test_operations_leave_their_operands_alone():
     a, b = Money.of("10", "USD"), Money.of("4", "USD")
-    assert (a + b, a - b, a * 3, 0 * a) == (Money.of(14, "USD"), Money.of(6, "USD"), Money.of(30, "USD"), Money(0, "USD"))
+    assert (a + b, a - b, a * 3, 0 * a) == (
+        Money.of(14, "USD"),
+        Money.of(6, "USD"),
+        Money.of(30, "USD"),
+        Money(0, "USD"),
+    )
     assert (a, b) == (Money(1_000, "USD"), Money(400, "USD"))
 
 

@@ -19,7 +19,13 @@ def fields(error):
 
 
 def test_all_five_methods_are_taken_as_objects_and_as_mappings():
-    methods = [Card(token="tok"), Upi(vpa="a@bank"), NetBanking(bank_code="HDFC"), Wallet(provider="paypal"), PayLater(provider="klarna")]
+    methods = [
+        Card(token="tok"),
+        Upi(vpa="a@bank"),
+        NetBanking(bank_code="HDFC"),
+        Wallet(provider="paypal"),
+        PayLater(provider="klarna"),
+    ]
     assert [method.type for method in methods] == list(PaymentMethodType)
     for method in methods:
         assert request(payment_method=method).payment_method == method
@@ -185,7 +191,10 @@ def test_the_fingerprint_ignores_how_a_request_is_written():
         request(idempotency_key="another"),
     ]
     assert len({each.fingerprint() for each in same}) == 1
-    assert request(metadata={"a": 1, "b": {"c": 2, "d": 3}}).fingerprint() == request(metadata={"b": {"d": 3, "c": 2}, "a": 1}).fingerprint()
+    assert (
+        request(metadata={"a": 1, "b": {"c": 2, "d": 3}}).fingerprint()
+        == request(metadata={"b": {"d": 3, "c": 2}, "a": 1}).fingerprint()
+    )
 
 
 @pytest.mark.parametrize(
