@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import get_args
 
-from aegispay.domain.outcome import Approved, Outcome, OutcomeUnknown, Reason
-from aegispay.domain.outcome import NotProcessed as NotProcessedOutcome
+from aegispay.actors.answers import Answer, answer_of
+from aegispay.domain.outcome import OutcomeUnknown, Reason
 from aegispay.domain.resolution import Purpose
-from aegispay.errors import NotSentError
-from aegispay.ports import ChargeRequest, Clock, Gateway, NotFound
+from aegispay.log import logger
+from aegispay.ports import ChargeRequest, Clock, Gateway
 
-_OUTCOMES: tuple[type[Outcome], ...] = get_args(Outcome)
+_GIVE_UP_S = 1.0
+"""How long closing waits for adapters to take their cancellation in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,25 +43,40 @@ class CallResult:
 
     call: GatewayCall
     gateway: str
-    answer: Outcome | NotFound
+    answer: Answer
     latency_s: float = 0.0
 
 
 OnResult = Callable[[CallResult], None]
+OnHealth = Callable[[bool, float], None]
+"""Gets whether the gateway is up, and how long it took to say so, in seconds."""
+
+
+@dataclass(slots=True, eq=False)
+class _Running:
+    """One call under way, and what will end it."""
+
+    gateway: str
+    call: GatewayCall
+    on_result: OnResult
+    started_at: float
+    task: asyncio.Task[None] | None = None
+    expiry: asyncio.TimerHandle | None = None
 
 
 class CallScope:
-    """Owns the tasks of all running gateway calls and hands each result over exactly once."""
+    """Owns all running gateway calls and hands each result over exactly once."""
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._running: dict[str, _Running] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._announced: dict[str, float] = {}
         self._in_flight: dict[str, int] = {}
 
     def __len__(self) -> int:
         """Return how many calls are running."""
-        return len(self._tasks)
+        return len(self._running)
 
     def in_flight(self, gateway: str) -> int:
         """Return how many calls to this gateway are running."""
@@ -77,82 +92,88 @@ class CallScope:
 
     def is_under_way(self, operation_id: str) -> bool:
         """Return whether a call about this operation is running or may still start."""
-        if operation_id in self._tasks:
+        if operation_id in self._running:
             return True
         start_before = self._announced.get(operation_id)
         return start_before is not None and self._clock.monotonic() <= start_before
 
     def is_running(self, operation_id: str) -> bool:
         """Return whether a call about this operation is running now."""
-        return operation_id in self._tasks
+        return operation_id in self._running
 
     def is_too_late(self, call: GatewayCall) -> bool:
         """Return whether the call's time to start is over."""
         return self._clock.monotonic() > call.start_before
 
     def start(self, gateway: Gateway, call: GatewayCall, on_result: OnResult) -> None:
-        """Make the call; `on_result` gets its result on the loop, exactly once."""
+        """Make the call; `on_result` gets its result on the loop, exactly once, at the latest after `timeout_s`."""
         assert not self.is_running(call.operation_id), "one call per operation at a time"
         self.withdraw(call)
+        loop = asyncio.get_running_loop()
+        running = _Running(gateway.name, call, on_result, self._clock.monotonic())
+        self._running[call.operation_id] = running
         self._in_flight[gateway.name] = self.in_flight(gateway.name) + 1
-        self._tasks[call.operation_id] = asyncio.get_running_loop().create_task(
-            self._run(gateway, call, on_result), name=f"{gateway.name} {call.purpose} {call.operation_id}"
-        )
+        # A timer of our own: an adapter that swallows its cancellation must not keep the payment waiting.
+        running.expiry = loop.call_later(call.request.timeout_s, self._expire, running)
+        running.task = loop.create_task(self._run(gateway, running))
+        self._tasks.add(running.task)
+        running.task.add_done_callback(self._tasks.discard)
 
     def tasks(self) -> tuple[asyncio.Task[None], ...]:
         """Return what is running."""
-        return tuple(self._tasks.values())
+        return tuple(running.task for running in self._running.values() if running.task is not None)
 
     async def cancel_all(self) -> None:
         """Give up on all running calls; what became of them is unknown, and is asked for at the next start."""
-        left = self.tasks()
+        for running in tuple(self._running.values()):
+            self._forget(running)
+        left = tuple(self._tasks)
         for task in left:
             task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        if left:
+            await asyncio.wait(left, timeout=_GIVE_UP_S)
 
-    async def _run(self, gateway: Gateway, call: GatewayCall, on_result: OnResult) -> None:
+    def check_health(self, gateway: Gateway, on_result: OnHealth) -> None:
+        """Ask the gateway whether it is up, without moving money; silence until its timeout means no."""
+        task = asyncio.get_running_loop().create_task(self._check_health(gateway, on_result))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _check_health(self, gateway: Gateway, on_result: OnHealth) -> None:
         started = self._clock.monotonic()
         try:
-            answer = await ask_gateway(gateway, call)
-        finally:
-            self._forget(gateway.name, call)
-        latency_s = self._clock.monotonic() - started
-        on_result(CallResult(call=call, gateway=gateway.name, answer=answer, latency_s=latency_s))
+            async with asyncio.timeout(gateway.contract.timeout_s):
+                is_up = (await gateway.health_check()).is_up is True
+        except Exception as error:  # noqa: BLE001 - however it fails, it is not up
+            logger().warning("health_check_failed", gateway=gateway.name, error=type(error).__name__)
+            is_up = False
+        on_result(is_up, self._clock.monotonic() - started)
 
-    def _forget(self, gateway: str, call: GatewayCall) -> None:
-        del self._tasks[call.operation_id]
-        self._in_flight[gateway] -= 1
+    async def _run(self, gateway: Gateway, running: _Running) -> None:
+        is_lookup = running.call.purpose is Purpose.LOOKUP
+        asked = gateway.fetch_payment if is_lookup else gateway.charge
+        answer = await answer_of(asked, running.call.request, gateway=running.gateway, may_be_absent=is_lookup)
+        self._end(running, answer)
 
+    def _expire(self, running: _Running) -> None:
+        assert running.task is not None
+        running.task.cancel()
+        message = f"no answer within {running.call.request.timeout_s:g} s"
+        self._end(running, OutcomeUnknown(reason=Reason.TIMEOUT, message=message))
 
-async def ask_gateway(gateway: Gateway, call: GatewayCall) -> Outcome | NotFound:
-    """Make one call and turn everything an adapter can do into an outcome: what is not definite is unknown."""
-    timeout_s = gateway.contract.timeout_s
-    asked = gateway.fetch_payment if call.purpose is Purpose.LOOKUP else gateway.charge
-    try:
-        async with asyncio.timeout(timeout_s):
-            answer: object = await asked(call.request)
-    except NotSentError as error:
-        return NotProcessedOutcome(reason=Reason.NOT_SENT, message=str(error))
-    except TimeoutError:
-        return OutcomeUnknown(reason=Reason.TIMEOUT, message=f"no answer within {timeout_s:g} s")
-    except Exception as error:  # noqa: BLE001 - whatever an adapter raises, the request may have been carried out
-        return OutcomeUnknown(reason=Reason.CONNECTION_LOST, message=f"the adapter raised {type(error).__name__}")
-    if call.purpose is Purpose.LOOKUP and isinstance(answer, NotFound):
-        return answer
-    if isinstance(answer, _OUTCOMES) and _is_readable(answer):
-        return answer
-    return OutcomeUnknown(
-        reason=Reason.UNREADABLE_ANSWER, message=f"the adapter answered with a {type(answer).__name__}"
-    )
+    def _end(self, running: _Running, answer: Answer) -> None:
+        if not self._forget(running):
+            # It was given up before, and its silence recorded as an unknown outcome: the next look-up brings the truth.
+            return
+        latency_s = self._clock.monotonic() - running.started_at
+        running.on_result(CallResult(call=running.call, gateway=running.gateway, answer=answer, latency_s=latency_s))
 
-
-def _is_readable(outcome: Outcome) -> bool:
-    """An approval without a reference or with an amount that is no integer cannot be kept as one."""
-    if not isinstance(outcome, Approved):
-        return True
-    fields: tuple[object, object, object] = (outcome.reference, outcome.amount_minor, outcome.currency)
-    match fields:
-        case (str() as reference, int(), str()):
-            return reference != ""
-        case _:
+    def _forget(self, running: _Running) -> bool:
+        operation_id = running.call.operation_id
+        if self._running.get(operation_id) is not running:
             return False
+        del self._running[operation_id]
+        self._in_flight[running.gateway] -= 1
+        if running.expiry is not None:
+            running.expiry.cancel()
+        return True

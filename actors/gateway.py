@@ -24,6 +24,7 @@ class GatewayMetrics:
     """How one gateway is doing.
 
     Attributes:
+        disabled_because: what the operator said when switching it off; empty while enabled.
         success_rate: share of recent calls without a gateway fault; declines are not faults. ``None`` without calls.
         health: 0.0 to 1.0.
         breaker_age_s: how long the breaker has been in its state.
@@ -33,6 +34,7 @@ class GatewayMetrics:
 
     name: str
     is_enabled: bool
+    disabled_because: str
     breaker: BreakerState
     breaker_age_s: float
     health: float
@@ -55,9 +57,10 @@ class PlaceCall:
 
 @dataclass(frozen=True, slots=True)
 class CallEnded(ControlMessage):
-    """A call of this gateway ended; private between scope and actor."""
+    """A call to this gateway ended, or a health check; private between scope and actor."""
 
-    result: CallResult
+    latency_s: float
+    is_fault: bool
     was_probe: bool
 
 
@@ -86,7 +89,7 @@ class SavedGateway:
     age_s: float
     saved_at: float
     is_enabled: bool = True
-    reason: str = ""
+    disabled_because: str = ""
 
 
 _SAVED: TypeAdapter[SavedGateway] = TypeAdapter(SavedGateway)
@@ -95,19 +98,25 @@ _SAVED: TypeAdapter[SavedGateway] = TypeAdapter(SavedGateway)
 class GatewayMemory:
     """What a restarted gateway actor must still know; held outside the instance that may crash."""
 
-    def __init__(self, *, window_s: float) -> None:
-        self.breaker = Breaker()
+    def __init__(self, *, window_s: float, now: float) -> None:
+        self.breaker = Breaker(since=now)
         self.health = HealthWindow(window_s=window_s)
         self.is_enabled = True
+        self.disabled_because = ""
         self.refused = 0
         self.reported_at = float("-inf")
 
     def restore(self, saved: str, clock: Clock) -> None:
-        """Take over what an earlier process saved, with the age it has now."""
+        """Take over what an earlier process saved, with the age it has now.
+
+        Raises:
+            ValueError: it cannot be read.
+        """
         data = _SAVED.validate_json(saved)
         elapsed_s = max(0.0, clock.now().timestamp() - data.saved_at)
         self.breaker = Breaker(state=data.state, since=clock.monotonic() - data.age_s - elapsed_s)
         self.is_enabled = data.is_enabled
+        self.disabled_because = data.disabled_because
 
     def dump(self, clock: Clock) -> str:
         """Return what `restore` understands."""
@@ -116,6 +125,7 @@ class GatewayMemory:
             age_s=max(0.0, clock.monotonic() - self.breaker.since),
             saved_at=clock.now().timestamp(),
             is_enabled=self.is_enabled,
+            disabled_because=self.disabled_because,
         )
         return _SAVED.dump_json(saved).decode()
 
@@ -169,16 +179,18 @@ class GatewayActor(Actor):
         match message:
             case PlaceCall(call):
                 self._place(call)
-            case CallEnded(result, was_probe):
-                self._ended(result, was_probe=was_probe)
+            case CallEnded():
+                self._ended(message)
             case GetGatewayMetrics():
                 return self._metrics()
-            case SetEnabled(is_enabled):
+            case SetEnabled(is_enabled, reason):
                 self._memory.is_enabled = is_enabled
+                self._memory.disabled_because = reason
                 self._save()
                 self._report()
             case _LookAtClock():
                 self._tick()
+                self._probe()
                 self._report()
                 self._watch_clock()
             case _:
@@ -206,14 +218,29 @@ class GatewayActor(Actor):
             return
         self._memory.breaker = breaker
         was_probe = breaker.state is BreakerState.HALF_OPEN
-        actor_ref = self.actor_ref
 
         def on_result(result: CallResult) -> None:
             services.deliver(result)
-            if actor_ref.is_alive():
-                actor_ref.tell(CallEnded(result, was_probe))
+            is_fault = not isinstance(result.answer, NotFound) and counts_against_gateway(result.answer)
+            self._tell_ended(CallEnded(result.latency_s, is_fault, was_probe))
 
         services.calls.start(self._gateway, call, on_result)
+
+    def _probe(self) -> None:
+        """Find out whether a half-open gateway is back, without a payment having to try."""
+        if self._memory.breaker.state is not BreakerState.HALF_OPEN:
+            return
+        self._memory.breaker, is_admitted = breakers.admit(self._memory.breaker, self._services.breaker)
+        if is_admitted:
+            self._services.calls.check_health(
+                self._gateway,
+                lambda is_up, latency_s: self._tell_ended(CallEnded(latency_s, is_fault=not is_up, was_probe=True)),
+            )
+
+    def _tell_ended(self, ended: CallEnded) -> None:
+        # The ref outlives this instance, which may have been replaced by the time the call ends.
+        if self.actor_ref.is_alive():
+            self.actor_ref.tell(ended)
 
     def _refuse(self, call: GatewayCall, reason: Reason) -> None:
         self._services.calls.withdraw(call)
@@ -222,13 +249,12 @@ class GatewayActor(Actor):
         outcome = NotProcessed(reason=reason, message=message)
         self._services.deliver(CallResult(call=call, gateway=self._gateway.name, answer=outcome))
 
-    def _ended(self, result: CallResult, *, was_probe: bool) -> None:
+    def _ended(self, ended: CallEnded) -> None:
         now = self._services.clock.monotonic()
-        is_fault = not isinstance(result.answer, NotFound) and counts_against_gateway(result.answer)
-        self._memory.health.record(now, latency_s=result.latency_s, is_fault=is_fault)
+        self._memory.health.record(now, latency_s=ended.latency_s, is_fault=ended.is_fault)
         before = self._memory.breaker
-        if was_probe or before.state is BreakerState.CLOSED:
-            self._change(breakers.record(before, self._services.breaker, now, is_fault=is_fault))
+        if ended.was_probe or before.state is BreakerState.CLOSED:
+            self._change(breakers.record(before, self._services.breaker, now, is_fault=ended.is_fault))
         if self._memory.breaker.state is not before.state or now - self._memory.reported_at >= _REPORT_INTERVAL_S:
             self._report()
 
@@ -270,6 +296,7 @@ class GatewayActor(Actor):
         return GatewayMetrics(
             name=self._gateway.name,
             is_enabled=self._memory.is_enabled,
+            disabled_because=self._memory.disabled_because,
             breaker=breaker.state,
             breaker_age_s=max(0.0, self._services.clock.monotonic() - breaker.since),
             health=health_score(summary, breaker.state, self._services.weights),

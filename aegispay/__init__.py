@@ -26,7 +26,7 @@ from aegispay.domain.payment_method import Card, NetBanking, PayLater, PaymentMe
 from aegispay.domain.retry import RetryPolicy
 from aegispay.domain.routing import RoutingStrategy
 from aegispay.domain.state import AttemptStatus, PaymentState
-from aegispay.engine import AegisPay, EngineHealth, PaymentPage
+from aegispay.engine import AegisPay
 from aegispay.errors import (
     AegisPayError,
     CardDataError,
@@ -62,6 +62,7 @@ from aegispay.gateways.simulated import SimulatedGateway
 from aegispay.ports import ChargeRequest, Gateway, GatewayHealth, NotFound, StoredEvent
 from aegispay.storage.memory import MemoryStore
 from aegispay.storage.sqlite import SqliteStore
+from aegispay.views import EngineHealth, PaymentPage
 
 __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     # the engine

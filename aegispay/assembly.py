@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+from collections import deque
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from aegispay.actors import ActorDeadError, ActorRef, ActorSystem, Directory, DirectoryFullError
 from aegispay.actors.calls import CallResult, CallScope
+from aegispay.actors.charging import GatewayEntry, PaymentServices
 from aegispay.actors.gateway import GatewayActor, GatewayMemory, GatewayServices
-from aegispay.actors.payment import GatewayEntry, OutcomeArrived, PaymentActor, PaymentServices, Wake
+from aegispay.actors.payment import PaymentActor
+from aegispay.actors.payment_messages import OutcomeArrived, Wake
 from aegispay.actors.router import RouterActor, RouterMemory
 from aegispay.actors.scheduler import SchedulerActor
 from aegispay.config import AegisConfig
+from aegispay.dispatch import Dispatcher
 from aegispay.domain.contract import GatewayContract
 from aegispay.domain.payment import Payment
 from aegispay.errors import (
+    AegisPayError,
     DuplicateGatewayError,
     EngineFailedError,
     FieldError,
@@ -27,6 +32,7 @@ from aegispay.errors import (
 from aegispay.log import log_report, logger
 from aegispay.parking import ParkingLot
 from aegispay.ports import Clock, EventStore, Gateway
+from aegispay.recovery import Recovery
 from aegispay.supervision import (
     ChildSpec,
     DynamicSupervisor,
@@ -74,6 +80,7 @@ class Assembly:
 
     Attributes:
         gateways: registered gateways by name, in order of registration.
+        directory: the payment actors, by payment id. dispatcher: the way to them.
         failure: why the root supervisor gave up, if it did.
     """
 
@@ -85,15 +92,26 @@ class Assembly:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._gateway_specs: list[ChildSpec] = []
         self._router_memory = RouterMemory({})
-        self._recovering: set[str] = set()
+        self._registering: set[str] = set()
+        self._finished: deque[str] = deque()
         self._saved: dict[str, str] = {}
         self._log = logger()
         self.failure: BaseException | None = None
         self.waiters = Waiters()
         self.parking = ParkingLot(store=store, clock=clock, waiters=self.waiters)
+        self.recovery = Recovery(
+            store,
+            wake=self.wake,
+            park=self._park,
+            attempts_max=config.recoveries_max,
+            concurrency=config.recovery_concurrency,
+        )
         self.calls = CallScope(clock=clock)
         self.gateways: dict[str, GatewayEntry] = {}
         self.system = ActorSystem(name="aegispay", clock=clock)
+
+    directory: Directory
+    dispatcher: Dispatcher
 
     # --- starting -----------------------------------------------------------------------------------
 
@@ -103,6 +121,10 @@ class Assembly:
         self._saved = await self._store.load_gateways()
         self._root = self.system.spawn(self._make_root, name="root")
         await self.system.started(self._root)
+        self.directory = self._make_directory()
+        self.dispatcher = Dispatcher(
+            directory=self.directory, waiters=self.waiters, parking=self.parking, config=self._config
+        )
 
     def _make_root(self) -> Supervisor:
         specs = (
@@ -138,7 +160,7 @@ class Assembly:
             "payments",
             intensity=RestartIntensity(restarts=config.crashes_max, period_s=config.crash_window_s),
             common_cause=RestartIntensity(restarts=config.common_cause_max, period_s=config.common_cause_window_s),
-            on_exhausted=lambda name, cause: self._spawn_task(self._park(name, cause)),
+            on_exhausted=self._exhausted,
             count=lambda: len(self.directory),
             source=self._random,
             sink=log_report,
@@ -153,30 +175,26 @@ class Assembly:
             on_error=lambda error: self._log.warning("timers_not_read", error=str(error), hint=error.hint),
         )
 
-    @property
-    def directory(self) -> Directory:
-        """The payment actors, by payment id; made with the first use."""
-        if self._directory is None:
-            services = PaymentServices(
-                store=self._store,
-                clock=self._clock,
-                config=self._config,
-                router=self._find("router"),
-                gateways=self.gateways,
-                calls=self.calls,
-                settled=self._settled,
-            )
-            self._directory = Directory(
-                self.system,
-                lambda payment_id: PaymentActor(payment_id, services),
-                supervisor=self._find("payments"),
-                capacity=self._config.mailbox_capacity,
-                idle_s=self._config.actor_idle_s,
-                size_max=self._config.actors_max,
-            )
-        return self._directory
-
-    _directory: Directory | None = None
+    def _make_directory(self) -> Directory:
+        services = PaymentServices(
+            store=self._store,
+            clock=self._clock,
+            config=self._config,
+            router=self._find("router"),
+            gateways=self.gateways,
+            calls=self.calls,
+            deliver=self._deliver,
+            settled=self._settled,
+            recovered=self._recovered,
+        )
+        return Directory(
+            self.system,
+            lambda payment_id: PaymentActor(payment_id, services),
+            supervisor=self._find("payments"),
+            capacity=self._config.mailbox_capacity,
+            idle_s=self._config.actor_idle_s,
+            size_max=self._config.actors_max,
+        )
 
     def _find(self, name: str) -> ActorRef[Any]:
         ref = self.system.find(name)
@@ -193,11 +211,16 @@ class Assembly:
         """
         _check_gateway(gateway)
         name = gateway.name
-        if name in self.gateways:
+        if name in self.gateways or name in self._registering:
             raise DuplicateGatewayError(f"a gateway named {name!r} is registered already")
-        memory = GatewayMemory(window_s=self._config.health_window_s)
-        if name in self._saved:
-            memory.restore(self._saved[name], self._clock)
+        self._registering.add(name)
+        try:
+            await self._start_gateway(gateway, name)
+        finally:
+            self._registering.discard(name)
+
+    async def _start_gateway(self, gateway: Gateway, name: str) -> None:
+        memory = self._remember_gateway(name)
         services = GatewayServices(
             clock=self._clock,
             calls=self.calls,
@@ -213,27 +236,25 @@ class Assembly:
             capacity=self._config.in_flight_max,
             is_registered=True,
         )
-        self._gateway_specs.append(spec)
         await self._find("gateways").ask(StartChild(spec), block=False, timeout=_ANSWER_S)
+        self._gateway_specs.append(spec)
         self.gateways[name] = GatewayEntry(gateway, lambda: self._find(spec.id))
+
+    def _remember_gateway(self, name: str) -> GatewayMemory:
+        memory = GatewayMemory(window_s=self._config.health_window_s, now=self._clock.monotonic())
+        try:
+            if name in self._saved:
+                memory.restore(self._saved[name], self._clock)
+        except ValueError:
+            # Losing a breaker's age costs a few calls; not opening would cost all of them.
+            self._log.warning("gateway_not_restored", gateway=name)
+        return memory
 
     # --- running ------------------------------------------------------------------------------------
 
     async def recover(self) -> None:
         """Go on with every payment that was being processed when the last engine ended."""
-        unfinished = await self._store.unfinished()
-        step = self._config.recovery_concurrency
-        for start in range(0, len(unfinished), step):
-            await asyncio.gather(*(self._recover(each) for each in unfinished[start : start + step]))
-
-    async def _recover(self, payment_id: str) -> None:
-        # Counted before it is tried: a payment that kills the process must not do so for ever.
-        attempts = await self._store.begin_recovery(payment_id)
-        if attempts > self._config.recoveries_max:
-            await self.parking.park(payment_id, cause=f"{attempts - 1} recoveries without success")
-            return
-        self._recovering.add(payment_id)
-        self.wake(payment_id)
+        await self.recovery.start()
 
     def wake(self, payment_id: str) -> None:
         """Tell a payment that its time has come."""
@@ -258,12 +279,22 @@ class Assembly:
 
     def _settled(self, payment: Payment) -> None:
         self.waiters.settled(payment)
-        if payment.id in self._recovering and not payment.in_doubt:
-            self._recovering.discard(payment.id)
-            self._spawn_task(self._store.end_recovery(payment.id))
+        if payment.state.is_final:
+            self._finished.append(payment.id)
+            if len(self._finished) > self._config.finished_kept:
+                self.directory.passivate(self._finished.popleft())
 
-    async def _park(self, payment_id: str, cause: BaseException) -> None:
-        await self.parking.park(payment_id, cause=f"its actor kept crashing with {type(cause).__name__}")
+    def _recovered(self, payment_id: str) -> None:
+        if self.recovery.is_running(payment_id):
+            self._spawn_task(self.recovery.end(payment_id))
+
+    def _exhausted(self, payment_id: str, cause: BaseException) -> None:
+        # Marked before its last askers hear that it is dead, so that they find it parked when they ask again.
+        self._spawn_task(self.parking.park(payment_id, cause=f"its actor kept crashing with {type(cause).__name__}"))
+        self._recovered(payment_id)
+
+    def _park(self, payment_id: str, cause: str) -> Coroutine[Any, Any, None]:
+        return self.parking.park(payment_id, cause=cause)
 
     async def _save_gateway(self, name: str, data: str) -> None:
         try:
@@ -271,10 +302,16 @@ class Assembly:
         except StoreError as error:
             self._log.warning("gateway_not_saved", gateway=name, error=str(error))
 
-    def _spawn_task(self, work: Coroutine[Any, Any, Any]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+    def _spawn_task(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(self._logged(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _logged(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except AegisPayError as error:
+            self._log.warning("background_work_failed", error=str(error), hint=error.hint)
 
     def _gave_up(self, cause: BaseException) -> None:
         self.failure = cause
@@ -303,8 +340,7 @@ class Assembly:
 
     async def stop_actors(self) -> None:
         """Stop payments, then the tree in reverse order, then what runs beside it."""
-        if self._directory is not None:
-            await self._directory.stop_all(timeout_s=self._config.shutdown_s)
+        await self.directory.stop_all(timeout_s=self._config.shutdown_s)
         await self.system.shutdown(timeout_s=self._config.shutdown_s)
         if self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)

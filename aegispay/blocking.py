@@ -14,11 +14,12 @@ from aegispay.actors import ActorRef
 from aegispay.actors.gateway import GatewayMetrics
 from aegispay.config import AegisConfig
 from aegispay.domain.payment import Payment
-from aegispay.engine import AegisPay, EngineHealth, PaymentPage
+from aegispay.engine import AegisPay
 from aegispay.errors import EngineClosedError
 from aegispay.fields import PaymentFields, PaymentFilters
 from aegispay.ports import Clock, EventStore, Gateway, StoredEvent
 from aegispay.supervision import Node
+from aegispay.views import EngineHealth, PaymentPage
 
 T = TypeVar("T")
 

@@ -34,6 +34,7 @@ class AegisConfig(BaseModel):
         mailbox_capacity: messages that may wait for one payment.
         actors_max: payment actors in memory at once; idle ones beyond it make room.
         actor_idle_s: how long an idle payment actor stays in memory.
+        finished_kept: finished payments kept in memory for repeated requests; others are read again when asked for.
         crashes_max: crashes of one payment's actor within `crash_window_s` before it is parked.
         crash_window_s: see `crashes_max`.
         common_cause_max: different payments crashing within `common_cause_window_s` before the engine gives up.
@@ -59,6 +60,7 @@ class AegisConfig(BaseModel):
     mailbox_capacity: Count = 5_000
     actors_max: Count = 200_000
     actor_idle_s: Seconds = 60.0
+    finished_kept: Count = 1_000
     crashes_max: Count = 3
     crash_window_s: Seconds = 60.0
     common_cause_max: Count = 50

@@ -2,81 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack, overload
 
-from aegispay.actors import (
-    ActorCrashedError,
-    ActorDeadError,
-    ActorRef,
-    AskTimeoutError,
-    DirectoryFullError,
-    MailboxFullError,
-)
+from aegispay.actors import ActorRef
 from aegispay.actors.gateway import GatewayMetrics, GetGatewayMetrics, SetEnabled
-from aegispay.actors.payment import ProcessPayment, RefusedError, SubmitPayment
+from aegispay.actors.payment_messages import ProcessPayment, SubmitPayment
 from aegispay.assembly import Assembly, assemble
 from aegispay.clock import SystemClock
 from aegispay.config import AegisConfig
-from aegispay.domain.evolve import replay
 from aegispay.domain.ids import derive_payment_id
 from aegispay.domain.payment import Payment
-from aegispay.domain.request import PaymentRequest, parse_request
-from aegispay.domain.state import PaymentState
+from aegispay.domain.request import parse_request
 from aegispay.errors import (
     EngineClosedError,
     EngineFailedError,
     NoGatewayError,
-    OverloadedError,
     PaymentNotFoundError,
-    PaymentParkedError,
-    PaymentTimeoutError,
     UnknownGatewayError,
 )
 from aegispay.fields import PaymentFields, PaymentFilters
-from aegispay.ports import Clock, EventStore, Gateway, Parking, PaymentQuery, StoredEvent
+from aegispay.filters import parse_filters
+from aegispay.history import rebuild
+from aegispay.ports import Clock, EventStore, Gateway, StoredEvent
 from aegispay.storage.sqlite import SqliteStore
 from aegispay.supervision import Node
-
-_ASKS_MAX = 4
-"""How often a command is asked again after its actor crashed under it; commands are idempotent, so this is safe."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentPage:
-    """One page of payments, newest first.
-
-    Attributes:
-        next_cursor: pass as `after` for the next page; ``None`` on the last.
-    """
-
-    payments: tuple[Payment, ...]
-    next_cursor: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineHealth:
-    """The engine at a glance.
-
-    Attributes:
-        is_healthy: at least one gateway takes payments, nothing is parked and the store answers.
-        states: number of payments by state.
-        parked: payments set aside because they kept crashing.
-        in_flight: requests inside the engine now. calls: gateway calls running now. actors: payment actors in memory.
-    """
-
-    is_healthy: bool
-    gateways: tuple[GatewayMetrics, ...]
-    states: dict[PaymentState, int]
-    parked: tuple[Parking, ...]
-    in_flight: int
-    calls: int
-    actors: int
+from aegispay.views import EngineHealth, PaymentPage
 
 
 class AegisPay:
@@ -114,14 +68,13 @@ class AegisPay:
         self._first_gateways = tuple(gateways)
         self._random = random_source if random_source is not None else random.Random()  # noqa: S311 - only jitter
         self._assembly: Assembly | None = None
-        self._in_flight = 0
 
     def __repr__(self) -> str:
         """Show whether it is open and how busy."""
         if self._assembly is None:
             return "<AegisPay closed>"
         names = ", ".join(self._assembly.gateways)
-        return f"<AegisPay open gateways=[{names}] in_flight={self._in_flight}>"
+        return f"<AegisPay open gateways=[{names}] in_flight={self._assembly.dispatcher.in_flight}>"
 
     # --- life ---------------------------------------------------------------------------------------
 
@@ -152,10 +105,11 @@ class AegisPay:
                 clock=self._clock,
                 random_source=self._random,
             )
+            await self._assembly.recover()
         except BaseException:
+            await self.close()
             await self._store.close()
             raise
-        await self._assembly.recover()
 
     async def close(self) -> None:
         """Refuse new requests, wait for calls in flight up to `shutdown_s`, stop the actors and close the store.
@@ -210,7 +164,7 @@ class AegisPay:
             OverloadedError: too much is in flight; nothing happened.
         """
         self._need_gateway(None)
-        return await self._settle(payment_id, ProcessPayment())
+        return await self._open_assembly().dispatcher.settle(payment_id, ProcessPayment())
 
     async def get_payment(self, payment_id: str) -> Payment:
         """Return the payment as it is on disk.
@@ -219,7 +173,7 @@ class AegisPay:
             PaymentNotFoundError: there is no such payment.
         """
         self._open_assembly()
-        payment = replay(payment_id, (stored.event for stored in await self._store.load(payment_id)))
+        payment = rebuild(payment_id, await self._store.load(payment_id))
         if payment is None:
             raise PaymentNotFoundError(f"there is no payment {payment_id!r}")
         return payment
@@ -249,9 +203,9 @@ class AegisPay:
             ValidationError: a filter is wrong.
         """
         self._open_assembly()
-        page = await self._store.list_payments(PaymentQuery(**filters))
+        page = await self._store.list_payments(parse_filters({**filters}))
         streams = await self._store.load_many([row.payment_id for row in page.rows])
-        payments = (replay(row.payment_id, (s.event for s in streams[row.payment_id])) for row in page.rows)
+        payments = (rebuild(row.payment_id, streams[row.payment_id]) for row in page.rows)
         return PaymentPage(
             payments=tuple(payment for payment in payments if payment is not None),
             next_cursor=page.next_cursor,
@@ -346,9 +300,10 @@ class AegisPay:
             gateways=gateways,
             states=await self._store.count_states(),
             parked=parked,
-            in_flight=self._in_flight,
+            in_flight=assembly.dispatcher.in_flight,
             calls=len(assembly.calls),
             actors=len(assembly.directory),
+            recovering=len(assembly.recovery),
         )
 
     async def supervision_tree(self) -> Node:
@@ -376,65 +331,10 @@ class AegisPay:
         request = parse_request(**fields)
         if process or request.gateway is not None:
             self._need_gateway(request.gateway)
-        payment_id = self._payment_id(request)
+        payment_id = derive_payment_id(self._store.salt, request.merchant, request.idempotency_key)
         message = SubmitPayment(request=request, fingerprint=request.fingerprint(), process=process)
-        if process:
-            return await self._settle(payment_id, message)
-        self._admit()
-        try:
-            return await self._ask(payment_id, message)
-        finally:
-            self._in_flight -= 1
-
-    def _payment_id(self, request: PaymentRequest) -> str:
-        return derive_payment_id(self._store.salt, request.merchant, request.idempotency_key)
-
-    async def _settle(self, payment_id: str, message: Any) -> Payment:
-        """Send a command and wait until the payment has nothing more to wait for."""
-        waiters = self._open_assembly().waiters
-        self._admit()
-        settled = waiters.expect(payment_id)
-        try:
-            payment = await self._ask(payment_id, message)
-            if payment.is_settled:
-                return payment
-            async with asyncio.timeout(self._config.answer_timeout_s):
-                return await settled
-        except TimeoutError:
-            raise PaymentTimeoutError(
-                f"{payment_id} did not settle within {self._config.answer_timeout_s:g} s; it goes on"
-            ) from None
-        finally:
-            waiters.forget(payment_id, settled)
-            self._in_flight -= 1
-
-    def _admit(self) -> None:
-        if self._in_flight >= self._config.in_flight_max:
-            raise OverloadedError(f"{self._in_flight} requests are in flight, the most allowed")
-        self._in_flight += 1
-
-    async def _ask(self, payment_id: str, message: Any) -> Payment:
-        """Ask the payment's actor, again when it crashed, and turn the runtime's errors into ours."""
-        crash: Exception | None = None
-        for _ in range(_ASKS_MAX):
-            assembly = self._open_assembly()
-            assembly.parking.refuse_if_parked(payment_id)
-            try:
-                payment: Payment = await assembly.directory.ask(
-                    payment_id, message, timeout_s=self._config.answer_timeout_s
-                )
-            except RefusedError as refused:
-                raise refused.error from refused.error.__cause__
-            except (MailboxFullError, DirectoryFullError) as full:
-                raise OverloadedError(f"{payment_id}: {full}") from full
-            except AskTimeoutError as late:
-                raise PaymentTimeoutError(f"{payment_id} did not answer in time; it goes on") from late
-            except (ActorCrashedError, ActorDeadError) as crashed:
-                crash = crashed
-            else:
-                return payment
-        self._open_assembly().parking.refuse_if_parked(payment_id)
-        raise PaymentParkedError(f"{payment_id} crashed {_ASKS_MAX} times under this request") from crash
+        dispatcher = self._open_assembly().dispatcher
+        return await (dispatcher.settle if process else dispatcher.ask)(payment_id, message)
 
     async def _ask_gateway(self, name: str, message: Any) -> Any:
         assembly = self._open_assembly()

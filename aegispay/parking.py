@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
+from typing import Any
+
 from aegispay.domain import commands as c
 from aegispay.domain.draft import Draft
-from aegispay.domain.evolve import replay
 from aegispay.domain.projection import project
 from aegispay.errors import PaymentNotFoundError, PaymentParkedError, StoreError, VersionConflictError
+from aegispay.history import rebuild
 from aegispay.log import logger
 from aegispay.ports import Append, Clock, EventStore, Parking
 from aegispay.waiting import Waiters
@@ -35,17 +38,24 @@ class ParkingLot:
         if parking is not None:
             raise _error(parking)
 
-    async def park(self, payment_id: str, *, cause: str) -> None:
-        """Set the payment aside: callers waiting for it are told, nobody else is disturbed."""
+    def park(self, payment_id: str, *, cause: str) -> Coroutine[Any, Any, None]:
+        """Set the payment aside, from now on: callers waiting for it are told, nobody else is disturbed.
+
+        Returns:
+            What remains to be awaited: writing it down.
+        """
         parking = Parking(payment_id=payment_id, cause=cause, parked_at=self._clock.now())
         self._parked[payment_id] = parking
         self._waiters.fail(payment_id, _error(parking))
         logger().error("payment_parked", payment_id=payment_id, cause=cause)
+        return self._write_down(parking)
+
+    async def _write_down(self, parking: Parking) -> None:
         try:
             await self._store.park(parking)
-            await self._append(payment_id, c.ParkPayment(at=parking.parked_at, cause=cause))
+            await self._append(parking.payment_id, c.ParkPayment(at=parking.parked_at, cause=parking.cause))
         except StoreError as error:
-            logger().error("parking_not_stored", payment_id=payment_id, error=str(error))
+            logger().error("parking_not_stored", payment_id=parking.payment_id, error=str(error))
 
     async def unpark(self, payment_id: str, *, operator: str) -> None:
         """Let the payment go on.
@@ -62,8 +72,7 @@ class ParkingLot:
     async def _append(self, payment_id: str, command: c.Command) -> None:
         """Put it into the payment's own log, where that can still be read: what is parked is often what cannot."""
         try:
-            stored = await self._store.load(payment_id)
-            draft = Draft(payment_id, replay(payment_id, (item.event for item in stored)))
+            draft = Draft(payment_id, rebuild(payment_id, await self._store.load(payment_id)))
             if draft.apply(command) is not None or draft.payment is None or not draft.events:
                 return
             await self._store.append(

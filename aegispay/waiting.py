@@ -11,7 +11,7 @@ class Waiters:
     """Futures by payment id, answered when the payment settles."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, list[asyncio.Future[Payment]]] = {}
+        self._waiting: dict[str, dict[asyncio.Future[Payment], None]] = {}
 
     def __len__(self) -> int:
         """Return how many payments are waited for."""
@@ -20,15 +20,15 @@ class Waiters:
     def expect(self, payment_id: str) -> asyncio.Future[Payment]:
         """Return a future for the moment the payment settles next."""
         future: asyncio.Future[Payment] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(payment_id, []).append(future)
+        self._waiting.setdefault(payment_id, {})[future] = None
         return future
 
     def forget(self, payment_id: str, future: asyncio.Future[Payment]) -> None:
         """Stop waiting; harmless when the future was answered."""
         waiting = self._waiting.get(payment_id)
-        if waiting is None or future not in waiting:
+        if waiting is None:
             return
-        waiting.remove(future)
+        waiting.pop(future, None)
         if not waiting:
             del self._waiting[payment_id]
 

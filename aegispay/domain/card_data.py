@@ -50,3 +50,10 @@ def _passes_luhn(text: str) -> bool:
         return False
     doubled = (digit * 2 if index % 2 else digit for index, digit in enumerate(reversed(digits)))
     return sum(digit - 9 if digit > 9 else digit for digit in doubled) % 10 == 0
+
+
+def mask_card_numbers(text: str) -> str:
+    """Return `text` with every run of digits that could be a card number replaced by ``[removed]``."""
+    if len(text) < 13:
+        return text
+    return _CANDIDATE.sub(lambda found: "[removed]" if _passes_luhn(found.group()) else found.group(), text)

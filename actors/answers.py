@@ -1,0 +1,126 @@
+"""What an adapter gives back, as an outcome that can be kept: whatever is not definite is unknown."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any, get_args
+
+from pydantic import TypeAdapter, ValidationError
+
+from aegispay.domain.card_data import mask_card_numbers
+from aegispay.domain.outcome import (
+    Approved,
+    Declined,
+    Duplicate,
+    GatewayMisconfigured,
+    InvalidRequest,
+    NotProcessed,
+    Outcome,
+    OutcomeUnknown,
+    Pending,
+    Reason,
+    RequiresAction,
+)
+from aegispay.errors import NotSentError
+from aegispay.log import logger
+from aegispay.ports import ChargeRequest, NotFound
+
+_OUTCOMES: tuple[type[Outcome], ...] = get_args(Outcome)
+_ADAPTER: TypeAdapter[Outcome] = TypeAdapter(Outcome)
+_REFERENCE_LENGTH_MAX = 255
+_CODE_LENGTH_MAX = 100
+_MESSAGE_LENGTH_MAX = 500
+"""What a gateway says is kept for ever: long enough to tell, too short for a dump of its internals."""
+
+Answer = Outcome | NotFound
+
+
+async def answer_of(
+    ask: Callable[[ChargeRequest], Awaitable[object]], request: ChargeRequest, *, gateway: str, may_be_absent: bool
+) -> Answer:
+    """Ask an adapter and turn everything it can do into an outcome.
+
+    Only `NotSentError` says that surely nothing happened; any other exception leaves open what did.
+
+    Args:
+        ask: the adapter's method.
+        request: what to ask.
+        gateway: its name, for the log.
+        may_be_absent: whether `NotFound` is an answer to what was asked.
+
+    Raises:
+        asyncio.CancelledError: the task that waits was cancelled, by us.
+    """
+    try:
+        answer = await ask(request)
+    except NotSentError as error:
+        return NotProcessed(reason=Reason.NOT_SENT, message=_tidy(str(error), _MESSAGE_LENGTH_MAX))
+    except TimeoutError:
+        return OutcomeUnknown(reason=Reason.TIMEOUT, message="the adapter gave up waiting")
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        return _raised(error, gateway)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the request may have been carried out
+        return _raised(error, gateway)
+    if isinstance(answer, NotFound) and may_be_absent:
+        return answer
+    return _readable(answer)
+
+
+def _raised(error: BaseException, gateway: str) -> OutcomeUnknown:
+    kind = type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "nowhere"
+    # Never the exception's own text: it may quote what was sent.
+    logger().warning("adapter_raised", gateway=gateway, error=kind, where=where)
+    return OutcomeUnknown(reason=Reason.CONNECTION_LOST, message=f"the adapter raised {kind}")
+
+
+def _readable(answer: Any) -> Outcome:
+    if isinstance(answer, Approved):
+        return answer if _is_sound(answer) else _unreadable(answer)
+    if not isinstance(answer, _OUTCOMES):
+        return _unreadable(answer)
+    try:
+        # Written and read back, so that what is no sound outcome shows here and not in the log of events.
+        outcome = _ADAPTER.validate_json(_ADAPTER.dump_json(answer, warnings=False))
+    except (ValidationError, ValueError, TypeError):
+        return _unreadable(answer)
+    return _without_card_data(outcome)
+
+
+def _is_sound(approved: Approved) -> bool:
+    """Say whether an approval can be kept: adapters are not type-checked at run time."""
+    reference: object = approved.reference
+    currency: object = approved.currency
+    return (
+        isinstance(reference, str)
+        and 0 < len(reference) <= _REFERENCE_LENGTH_MAX
+        and reference.isprintable()
+        and type(approved.amount_minor) is int
+        and isinstance(currency, str)
+    )
+
+
+def _unreadable(answer: object) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        reason=Reason.UNREADABLE_ANSWER, message=f"the adapter's answer, a {type(answer).__name__}, cannot be read"
+    )
+
+
+def _without_card_data(outcome: Outcome) -> Outcome:
+    match outcome:
+        case Declined() | NotProcessed() | OutcomeUnknown() | InvalidRequest() | GatewayMisconfigured():
+            code, message = _tidy(outcome.code, _CODE_LENGTH_MAX), _tidy(outcome.message, _MESSAGE_LENGTH_MAX)
+            return replace(outcome, code=code, message=message)
+        case Approved() | RequiresAction() | Pending() | Duplicate():
+            return outcome
+
+
+def _tidy(text: str, longest: int) -> str:
+    return mask_card_numbers(text)[:longest]

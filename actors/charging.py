@@ -1,0 +1,230 @@
+"""A payment's attempts: which gateway next, what exactly is sent, what an answer says about the attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pykka import ActorRef
+
+from aegispay.actors.calls import CallResult, CallScope, GatewayCall
+from aegispay.actors.errors import ActorDeadError, MailboxFullError
+from aegispay.actors.gateway import PlaceCall
+from aegispay.actors.router import ChooseGateway
+from aegispay.config import AegisConfig
+from aegispay.domain import commands as c
+from aegispay.domain.contract import GatewayContract
+from aegispay.domain.draft import Draft
+from aegispay.domain.keys import attempt_id, charge_key, request_digest
+from aegispay.domain.outcome import NotProcessed, Outcome, OutcomeUnknown, Reason
+from aegispay.domain.payment import Attempt, Payment
+from aegispay.domain.resolution import (
+    Purpose,
+    as_evidence,
+    check_delay_s,
+    first_step,
+    may_resend,
+    proves_absence,
+)
+from aegispay.domain.routing import RoutingDecision, RoutingRequest
+from aegispay.domain.state import AttemptStatus, PaymentState
+from aegispay.errors import EngineFailedError, IllegalTransitionError
+from aegispay.ports import ChargeRequest, Clock, EventStore, Gateway, NotFound
+
+_ROUTER_TIMEOUT_S = 10.0
+"""The router answers from memory; longer than this it is being restarted, and the payment tries again."""
+_STARTABLE = frozenset({PaymentState.AUTHENTICATED, PaymentState.PROCESSING})
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayEntry:
+    """A registered gateway and how to find the actor that guards it."""
+
+    gateway: Gateway
+    find: Callable[[], ActorRef[Any]]
+
+    @property
+    def ref(self) -> ActorRef[Any]:
+        """The actor's ref, looked up: the actor may have been started anew."""
+        return self.find()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentServices:
+    """What payment actors work with.
+
+    Attributes:
+        deliver: hands a call's result to the payment it is about, whichever incarnation lives then.
+        settled: called after the commit that leaves a payment with nothing to wait for.
+        recovered: called when a payment that was interrupted has survived what it was doing then.
+    """
+
+    store: EventStore
+    clock: Clock
+    config: AegisConfig
+    router: ActorRef[Any]
+    gateways: Mapping[str, GatewayEntry]
+    calls: CallScope
+    deliver: Callable[[CallResult], None]
+    settled: Callable[[Payment], None]
+    recovered: Callable[[str], None]
+
+    def now(self) -> datetime:
+        """Return the wall clock."""
+        return self.clock.now()
+
+    def later(self, seconds: float) -> datetime:
+        """Return the wall clock in `seconds`."""
+        return self.clock.now() + timedelta(seconds=seconds)
+
+
+def apply(draft: Draft, command: c.Command) -> None:
+    """Decide a command that the caller expects to be legal.
+
+    Raises:
+        IllegalTransitionError: it is not.
+    """
+    rejection = draft.apply(command)
+    if rejection is not None:
+        state = "nothing" if draft.payment is None else draft.payment.state.value
+        raise IllegalTransitionError(state=state, command=type(command).__name__, reason=rejection.value)
+
+
+class Charging:
+    """The attempts of any payment; it holds no payment's state."""
+
+    __slots__ = ("_services",)
+
+    def __init__(self, services: PaymentServices) -> None:
+        self._services = services
+
+    # --- the next attempt ---------------------------------------------------------------------------
+
+    async def next_attempt(self, draft: Draft) -> None:
+        """Add the next attempt, or the end of the payment, if it is at the point where one of them has to come."""
+        payment = draft.payment
+        if payment is None or payment.open_attempt is not None or payment.state not in _STARTABLE:
+            return
+        decision = await self._choose(payment)
+        gateways = self._services.gateways
+        entry = next((gateways[name] for name in decision.order if name in gateways), None)
+        if entry is None:
+            reason, message = Reason.NO_ELIGIBLE_GATEWAY, decision.explain()
+            apply(draft, c.RefusePayment(at=self._services.now(), reason=reason, message=message))
+        else:
+            apply(draft, self._start(payment, entry.gateway, decision))
+
+    async def _choose(self, payment: Payment) -> RoutingDecision:
+        request = RoutingRequest(
+            amount_minor=payment.amount_minor,
+            currency=payment.currency,
+            method=payment.payment_method.type,
+            forced=payment.request.gateway,
+            excluded=frozenset(attempt.gateway for attempt in payment.attempts),
+        )
+        decision: RoutingDecision = await self._services.router.ask(
+            ChooseGateway(request), block=False, timeout=_ROUTER_TIMEOUT_S
+        )
+        return decision
+
+    def _start(self, payment: Payment, gateway: Gateway, decision: RoutingDecision) -> c.StartAttempt:
+        number = len(payment.attempts) + 1
+        operation_id = attempt_id(payment.id, number)
+        key = charge_key(payment.id, number, gateway.name)
+        # After the deadline no call can begin any more: it covers waiting to start, the call, and some grace.
+        patience_s = gateway.contract.timeout_s + 2 * self._services.config.answer_grace_s
+        return c.StartAttempt(
+            at=self._services.now(),
+            gateway=gateway.name,
+            operation_id=operation_id,
+            idempotency_key=key,
+            request_digest=request_digest(operation_id, key, payment.fingerprint),
+            deadline_at=self._services.later(patience_s),
+            decision=decision,
+        )
+
+    # --- asking a gateway ---------------------------------------------------------------------------
+
+    def place(self, payment: Payment, attempt: Attempt, purpose: Purpose) -> None:
+        """Hand the call to the gateway's actor; whatever becomes of it is delivered to the payment."""
+        services = self._services
+        entry = services.gateways[attempt.gateway]
+        call = GatewayCall(
+            payment_id=payment.id,
+            operation_id=attempt.operation_id,
+            purpose=purpose,
+            request=ChargeRequest(
+                payment_id=payment.id,
+                reference=attempt.operation_id,
+                idempotency_key=attempt.idempotency_key,
+                money=payment.money,
+                payment_method=payment.payment_method,
+                customer=payment.customer,
+                metadata=payment.metadata,
+                capture=payment.request.capture,
+                timeout_s=entry.gateway.contract.timeout_s,
+            ),
+            start_before=services.clock.monotonic() + services.config.answer_grace_s,
+        )
+        services.calls.announce(call)
+        try:
+            entry.ref.tell(PlaceCall(call))
+        except (MailboxFullError, ActorDeadError, EngineFailedError):
+            services.calls.withdraw(call)
+            busy = NotProcessed(reason=Reason.BULKHEAD_FULL, message=f"{attempt.gateway} takes no calls now")
+            services.deliver(CallResult(call=call, gateway=attempt.gateway, answer=busy))
+
+    def question(self, payment: Payment, attempt: Attempt) -> Purpose | None:
+        """Return how the gateway can be asked what became of the attempt; ``None`` when it cannot."""
+        entry = self._services.gateways.get(attempt.gateway)
+        if entry is None:
+            return None
+        contract = entry.gateway.contract
+        step = first_step(contract, attempt, self._services.now())
+        if step is Purpose.RESEND and not self._may_resend(payment, attempt, contract):
+            return None
+        return step
+
+    def _may_resend(self, payment: Payment, attempt: Attempt, contract: GatewayContract) -> bool:
+        if payment.is_cancel_requested:
+            return False
+        digest = request_digest(attempt.operation_id, attempt.idempotency_key, payment.fingerprint)
+        return digest == attempt.request_digest and may_resend(contract, attempt, self._services.now())
+
+    # --- what an answer means -----------------------------------------------------------------------
+
+    def interpret(self, payment: Payment, attempt: Attempt, result: CallResult) -> Outcome | Purpose | None:
+        """Return what an answer says about the attempt, or which question comes next, or ``None`` for nothing."""
+        purpose = result.call.purpose
+        if not isinstance(result.answer, NotFound):
+            # Once in doubt, other sends may have been made: "this one was not processed" proves nothing any more.
+            in_doubt = attempt.status is AttemptStatus.UNKNOWN and purpose is Purpose.CHARGE
+            return as_evidence(Purpose.RESEND if in_doubt else purpose, result.answer)
+        if not attempt.status.is_open:
+            return None
+        contract = self._services.gateways[attempt.gateway].gateway.contract
+        if self._may_resend(payment, attempt, contract):
+            return Purpose.RESEND
+        if proves_absence(contract, attempt, self._services.now()):
+            message = f"{attempt.gateway} has no record of the request"
+            return NotProcessed(reason=Reason.NEVER_RECEIVED, message=message)
+        message = f"{attempt.gateway} does not show the request, which proves nothing yet"
+        return OutcomeUnknown(reason=Reason.TIMEOUT, message=message)
+
+    def record(self, attempt: Attempt, outcome: Outcome, evidence: str) -> c.RecordOutcome:
+        """Return the command that takes an outcome in, with the times that may follow from it."""
+        services = self._services
+        entry = services.gateways.get(attempt.gateway)
+        validity_s = 0.0 if entry is None else entry.gateway.contract.authorization_validity_s
+        checks = attempt.checks + 1 if attempt.status is AttemptStatus.UNKNOWN else 0
+        return c.RecordOutcome(
+            at=services.now(),
+            operation_id=attempt.operation_id,
+            outcome=outcome,
+            evidence=evidence,
+            policy=services.config.retry,
+            next_check_at=services.later(check_delay_s(checks, services.config.check_delays_s)),
+            authorization_expires_at=services.later(validity_s),
+        )

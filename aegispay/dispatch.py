@@ -1,0 +1,94 @@
+"""Commands on their way to payment actors: admitted or refused, asked again after a crash, waited for."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from aegispay.actors import (
+    ActorCrashedError,
+    ActorDeadError,
+    AskTimeoutError,
+    Directory,
+    DirectoryFullError,
+    MailboxFullError,
+)
+from aegispay.actors.payment_messages import RefusedError
+from aegispay.config import AegisConfig
+from aegispay.domain.payment import Payment
+from aegispay.errors import OverloadedError, PaymentParkedError, PaymentTimeoutError
+from aegispay.parking import ParkingLot
+from aegispay.waiting import Waiters
+
+_ASKS_MAX = 4
+"""How often a command is asked again after its actor crashed under it; commands are idempotent, so this is safe."""
+
+
+class Dispatcher:
+    """Sends commands to payment actors and turns the runtime's errors into ours."""
+
+    def __init__(self, *, directory: Directory, waiters: Waiters, parking: ParkingLot, config: AegisConfig) -> None:
+        self._directory = directory
+        self._waiters = waiters
+        self._parking = parking
+        self._config = config
+        self.in_flight = 0
+
+    async def ask(self, payment_id: str, message: Any) -> Payment:
+        """Send a command and return the payment as it answers.
+
+        Raises:
+            OverloadedError: too much is in flight; nothing happened.
+            PaymentParkedError: the payment kept crashing, lately or now.
+            PaymentTimeoutError: no answer within `answer_timeout_s`.
+            AegisPayError: whatever the payment refuses with.
+        """
+        self._admit()
+        try:
+            return await self._ask(payment_id, message)
+        finally:
+            self.in_flight -= 1
+
+    async def settle(self, payment_id: str, message: Any) -> Payment:
+        """Send a command and wait until the payment has nothing more to wait for. Raises what `ask` raises."""
+        self._admit()
+        settled = self._waiters.expect(payment_id)
+        try:
+            payment = await self._ask(payment_id, message)
+            if payment.is_settled:
+                return payment
+            async with asyncio.timeout(self._config.answer_timeout_s):
+                return await settled
+        except TimeoutError:
+            raise PaymentTimeoutError(
+                f"{payment_id} did not settle within {self._config.answer_timeout_s:g} s; it goes on"
+            ) from None
+        finally:
+            self._waiters.forget(payment_id, settled)
+            self.in_flight -= 1
+
+    def _admit(self) -> None:
+        if self.in_flight >= self._config.in_flight_max:
+            raise OverloadedError(f"{self.in_flight} requests are in flight, the most allowed")
+        self.in_flight += 1
+
+    async def _ask(self, payment_id: str, message: Any) -> Payment:
+        crash: Exception | None = None
+        for _ in range(_ASKS_MAX):
+            self._parking.refuse_if_parked(payment_id)
+            try:
+                payment: Payment = await self._directory.ask(
+                    payment_id, message, timeout_s=self._config.answer_timeout_s
+                )
+            except RefusedError as refused:
+                raise refused.error from refused.error.__cause__
+            except (MailboxFullError, DirectoryFullError) as full:
+                raise OverloadedError(f"{payment_id}: {full}") from full
+            except AskTimeoutError as late:
+                raise PaymentTimeoutError(f"{payment_id} did not answer in time; it goes on") from late
+            except (ActorCrashedError, ActorDeadError) as crashed:
+                crash = crashed
+            else:
+                return payment
+        self._parking.refuse_if_parked(payment_id)
+        raise PaymentParkedError(f"{payment_id} crashed {_ASKS_MAX} times under this request") from crash

@@ -1,0 +1,81 @@
+"""After a start: goes on with every payment that an earlier engine left in the middle, some at a time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from aegispay.errors import StoreError
+from aegispay.ports import EventStore
+
+Park = Callable[[str, str], Awaitable[None]]
+"""Sets a payment aside: its id and why."""
+
+
+class Recovery:
+    """Wakes unfinished payments, and counts each attempt on disk before it is made.
+
+    A payment that takes the whole process down would otherwise do so at every start: after `attempts_max` starts
+    that it did not survive, it is parked instead.
+
+    Args:
+        wake: tells a payment to go on.
+        concurrency: payments being picked up at once, so that a crowd does not fall on the gateways.
+    """
+
+    def __init__(
+        self, store: EventStore, *, wake: Callable[[str], None], park: Park, attempts_max: int, concurrency: int
+    ) -> None:
+        self._store = store
+        self._wake = wake
+        self._park = park
+        self._attempts_max = attempts_max
+        self._concurrency = concurrency
+        self._waiting: deque[str] = deque()
+        self._running: set[str] = set()
+
+    def __len__(self) -> int:
+        """Return how many payments are still to be picked up."""
+        return len(self._waiting) + len(self._running)
+
+    async def start(self) -> None:
+        """Find what is unfinished and pick up the first of it; `advance` does the rest."""
+        self._waiting.extend(await self._store.unfinished())
+        await self.advance()
+
+    async def end(self, payment_id: str) -> None:
+        """Take in that a payment survived; forget its attempts and pick up the next ones."""
+        if payment_id not in self._running:
+            return
+        self._running.discard(payment_id)
+        await self._store.end_recovery(payment_id)
+        await self.advance()
+
+    def is_running(self, payment_id: str) -> bool:
+        """Return whether the payment is being picked up now."""
+        return payment_id in self._running
+
+    async def advance(self) -> None:
+        """Pick up as many as there is room for."""
+        while chosen := self._take():
+            try:
+                attempts = await self._store.begin_recoveries(chosen)
+            except StoreError:
+                self._running.difference_update(chosen)
+                self._waiting.extendleft(reversed(chosen))
+                raise
+            for payment_id in chosen:
+                await self._go_on(payment_id, attempts[payment_id])
+
+    def _take(self) -> list[str]:
+        room = min(self._concurrency - len(self._running), len(self._waiting))
+        chosen = [self._waiting.popleft() for _ in range(room)]
+        self._running.update(chosen)
+        return chosen
+
+    async def _go_on(self, payment_id: str, attempts: int) -> None:
+        if attempts <= self._attempts_max:
+            self._wake(payment_id)
+        else:
+            self._running.discard(payment_id)
+            await self._park(payment_id, f"{attempts - 1} recoveries without success")
