@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -30,6 +31,7 @@ from aegispay.ports import ChargeRequest, NotFound
 
 _OUTCOMES: tuple[type[Outcome], ...] = get_args(Outcome)
 _ADAPTER: TypeAdapter[Outcome] = TypeAdapter(Outcome)
+_CURRENCY = re.compile("[A-Za-z]{3}")
 _REFERENCE_LENGTH_MAX = 255
 _CODE_LENGTH_MAX = 100
 _MESSAGE_LENGTH_MAX = 500
@@ -104,6 +106,7 @@ def _is_sound(approved: Approved) -> bool:
         and reference.isprintable()
         and type(approved.amount_minor) is int
         and isinstance(currency, str)
+        and _CURRENCY.fullmatch(currency) is not None
     )
 
 
@@ -123,4 +126,5 @@ def _without_card_data(outcome: Outcome) -> Outcome:
 
 
 def _tidy(text: str, longest: int) -> str:
-    return mask_card_numbers(text)[:longest]
+    # Half a surrogate pair cannot be written as UTF-8, and an outcome that cannot be written is lost.
+    return mask_card_numbers(text.encode(errors="replace").decode())[:longest]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from aegispay.actors.answers import Answer, answer_of
 from aegispay.domain.outcome import OutcomeUnknown, Reason
@@ -60,6 +61,7 @@ class _Running:
     call: GatewayCall
     on_result: OnResult
     started_at: float
+    on_late: OnResult | None = None
     task: asyncio.Task[None] | None = None
     expiry: asyncio.TimerHandle | None = None
 
@@ -71,6 +73,7 @@ class CallScope:
         self._clock = clock
         self._running: dict[str, _Running] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._lingering: dict[str, set[_Running]] = {}
         self._announced: dict[str, float] = {}
         self._in_flight: dict[str, int] = {}
 
@@ -101,23 +104,34 @@ class CallScope:
         """Return whether a call about this operation is running now."""
         return operation_id in self._running
 
+    def is_lingering(self, operation_id: str) -> bool:
+        """Return whether an adapter that was given up is still at work on this operation."""
+        return operation_id in self._lingering
+
     def is_too_late(self, call: GatewayCall) -> bool:
         """Return whether the call's time to start is over."""
         return self._clock.monotonic() > call.start_before
 
-    def start(self, gateway: Gateway, call: GatewayCall, on_result: OnResult) -> None:
-        """Make the call; `on_result` gets its result on the loop, exactly once, at the latest after `timeout_s`."""
+    def start(self, gateway: Gateway, call: GatewayCall, on_result: OnResult, on_late: OnResult) -> None:
+        """Make the call.
+
+        Args:
+            gateway: whom to call.
+            call: with what.
+            on_result: gets the result on the loop, exactly once, at the latest after the request's `timeout_s`.
+            on_late: gets the answer of an adapter that was given up and came back all the same.
+        """
         assert not self.is_running(call.operation_id), "one call per operation at a time"
         self.withdraw(call)
         loop = asyncio.get_running_loop()
-        running = _Running(gateway.name, call, on_result, self._clock.monotonic())
+        running = _Running(gateway.name, call, on_result, self._clock.monotonic(), on_late)
         self._running[call.operation_id] = running
         self._in_flight[gateway.name] = self.in_flight(gateway.name) + 1
         # A timer of our own: an adapter that swallows its cancellation must not keep the payment waiting.
         running.expiry = loop.call_later(call.request.timeout_s, self._expire, running)
         running.task = loop.create_task(self._run(gateway, running))
+        running.task.add_done_callback(partial(self._done, running))
         self._tasks.add(running.task)
-        running.task.add_done_callback(self._tasks.discard)
 
     def tasks(self) -> tuple[asyncio.Task[None], ...]:
         """Return what is running."""
@@ -126,6 +140,7 @@ class CallScope:
     async def cancel_all(self) -> None:
         """Give up on all running calls; what became of them is unknown, and is asked for at the next start."""
         for running in tuple(self._running.values()):
+            running.on_late = None
             self._forget(running)
         left = tuple(self._tasks)
         for task in left:
@@ -158,15 +173,23 @@ class CallScope:
     def _expire(self, running: _Running) -> None:
         assert running.task is not None
         running.task.cancel()
+        self._lingering.setdefault(running.call.operation_id, set()).add(running)
         message = f"no answer within {running.call.request.timeout_s:g} s"
         self._end(running, OutcomeUnknown(reason=Reason.TIMEOUT, message=message))
 
     def _end(self, running: _Running, answer: Answer) -> None:
-        if not self._forget(running):
-            # It was given up before, and its silence recorded as an unknown outcome: the next look-up brings the truth.
-            return
+        deliver = running.on_result if self._forget(running) else running.on_late
         latency_s = self._clock.monotonic() - running.started_at
-        running.on_result(CallResult(call=running.call, gateway=running.gateway, answer=answer, latency_s=latency_s))
+        if deliver is not None:
+            deliver(CallResult(call=running.call, gateway=running.gateway, answer=answer, latency_s=latency_s))
+
+    def _done(self, running: _Running, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        lingering = self._lingering.get(running.call.operation_id)
+        if lingering is not None:
+            lingering.discard(running)
+            if not lingering:
+                del self._lingering[running.call.operation_id]
 
     def _forget(self, running: _Running) -> bool:
         operation_id = running.call.operation_id

@@ -207,11 +207,19 @@ class Charging:
         contract = self._services.gateways[attempt.gateway].gateway.contract
         if self._may_resend(payment, attempt, contract):
             return Purpose.RESEND
-        if proves_absence(contract, attempt, self._services.now()):
+        if self._proves_absence(contract, attempt, result):
             message = f"{attempt.gateway} has no record of the request"
             return NotProcessed(reason=Reason.NEVER_RECEIVED, message=message)
         message = f"{attempt.gateway} does not show the request, which proves nothing yet"
         return OutcomeUnknown(reason=Reason.TIMEOUT, message=message)
+
+    def _proves_absence(self, contract: GatewayContract, attempt: Attempt, result: CallResult) -> bool:
+        services = self._services
+        if services.calls.is_lingering(attempt.operation_id):
+            return False
+        # Judged by when the question was asked: what the provider saw then, the answer's own journey cannot change.
+        asked_at = services.later(-result.latency_s)
+        return proves_absence(contract, attempt, asked_at, start_delay_s=2 * services.config.answer_grace_s)
 
     def record(self, attempt: Attempt, outcome: Outcome, evidence: str) -> c.RecordOutcome:
         """Return the command that takes an outcome in, with the times that may follow from it."""

@@ -224,7 +224,7 @@ class GatewayActor(Actor):
             is_fault = not isinstance(result.answer, NotFound) and counts_against_gateway(result.answer)
             self._tell_ended(CallEnded(result.latency_s, is_fault, was_probe))
 
-        services.calls.start(self._gateway, call, on_result)
+        services.calls.start(self._gateway, call, on_result, services.deliver)
 
     def _probe(self) -> None:
         """Find out whether a half-open gateway is back, without a payment having to try."""

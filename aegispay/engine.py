@@ -23,6 +23,7 @@ from aegispay.errors import (
     NoGatewayError,
     PaymentNotFoundError,
     UnknownGatewayError,
+    ValidationError,
 )
 from aegispay.fields import PaymentFields, PaymentFilters
 from aegispay.filters import parse_filters
@@ -203,7 +204,10 @@ class AegisPay:
             ValidationError: a filter is wrong.
         """
         self._open_assembly()
-        page = await self._store.list_payments(parse_filters({**filters}))
+        try:
+            page = await self._store.list_payments(parse_filters({**filters}))
+        except ValidationError as error:
+            raise ValidationError(error.errors, hint="Correct the named filters.") from error.__cause__
         streams = await self._store.load_many([row.payment_id for row in page.rows])
         payments = (rebuild(row.payment_id, streams[row.payment_id]) for row in page.rows)
         return PaymentPage(

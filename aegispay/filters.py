@@ -50,8 +50,7 @@ def parse_filters(filters: dict[str, Any]) -> PaymentQuery:
             [
                 FieldError(".".join(map(str, each["loc"])), each["msg"], repr(each["input"])[:40])
                 for each in error.errors(include_url=False)
-            ],
-            hint="Correct the named filters.",
+            ]
         ) from None
     return PaymentQuery(**dict(parsed))
 
@@ -61,6 +60,4 @@ def _state(state: str) -> PaymentState:
         return PaymentState(state)
     except ValueError:
         known = ", ".join(PaymentState)
-        raise ValidationError(
-            [FieldError("state", f"use one of {known}", repr(state)[:40])], hint="Correct the named filters."
-        ) from None
+        raise ValidationError([FieldError("state", f"use one of {known}", repr(state)[:40])]) from None

@@ -34,10 +34,12 @@ _WINDOW_MARGIN = 0.1
 
 def may_resend(contract: GatewayContract, attempt: Attempt, now: datetime) -> bool:
     """Return whether the gateway's idempotency key still protects an identical resend."""
-    if contract.idempotency_window_s is None:
-        return False
-    safe_s = contract.idempotency_window_s * (1 - _WINDOW_MARGIN)
-    return now - attempt.started_at < timedelta(seconds=safe_s)
+    return now - attempt.started_at < timedelta(seconds=_resends_s(contract))
+
+
+def _resends_s(contract: GatewayContract) -> float:
+    """Return for how long after its start an attempt may be sent again, in seconds."""
+    return 0.0 if contract.idempotency_window_s is None else contract.idempotency_window_s * (1 - _WINDOW_MARGIN)
 
 
 def first_step(contract: GatewayContract, attempt: Attempt, now: datetime) -> Purpose | None:
@@ -47,10 +49,18 @@ def first_step(contract: GatewayContract, attempt: Attempt, now: datetime) -> Pu
     return Purpose.RESEND if may_resend(contract, attempt, now) else None
 
 
-def proves_absence(contract: GatewayContract, attempt: Attempt, now: datetime) -> bool:
-    """Return whether "not found" proves that nothing was charged: authoritative, and old enough to be visible."""
-    visible_at = attempt.started_at + timedelta(seconds=contract.visibility_delay_s)
-    return contract.lookup is LookupAuthority.AUTHORITATIVE and now >= visible_at
+def proves_absence(
+    contract: GatewayContract, attempt: Attempt, asked_at: datetime, *, start_delay_s: float = 0.0
+) -> bool:
+    """Return whether "not found" proves that nothing was charged and nothing will be.
+
+    The look-up must be authoritative, and asked so late that even the last send that can have been made would be
+    visible: it may have begun `start_delay_s` after it was decided, have been under way until the gateway's timeout,
+    and have become visible only after the declared delay.
+    """
+    latest_s = _resends_s(contract) + start_delay_s + contract.timeout_s + contract.visibility_delay_s
+    visible_at = attempt.started_at + timedelta(seconds=latest_s)
+    return contract.lookup is LookupAuthority.AUTHORITATIVE and asked_at >= visible_at
 
 
 def as_evidence(purpose: Purpose, outcome: Outcome) -> Outcome:
