@@ -13,6 +13,8 @@ from aegispay.domain.resolution import Purpose
 from aegispay.log import logger
 from aegispay.ports import ChargeRequest, Clock, Gateway
 
+_HANDLING_S = 5.0
+"""How long a result may wait in its payment's mailbox before the payment asks again."""
 _GIVE_UP_S = 1.0
 """How long closing waits for adapters to take their cancellation in."""
 
@@ -49,8 +51,7 @@ class CallResult:
 
 
 OnResult = Callable[[CallResult], None]
-OnHealth = Callable[[bool, float], None]
-"""Gets whether the gateway is up, and how long it took to say so, in seconds."""
+OnHealth = Callable[[bool], None]
 
 
 @dataclass(slots=True, eq=False)
@@ -74,7 +75,7 @@ class CallScope:
         self._running: dict[str, _Running] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._lingering: dict[str, set[_Running]] = {}
-        self._announced: dict[str, float] = {}
+        self._expected: dict[str, float] = {}
         self._in_flight: dict[str, int] = {}
 
     def __len__(self) -> int:
@@ -87,18 +88,18 @@ class CallScope:
 
     def announce(self, call: GatewayCall) -> None:
         """Say that the call will be started by `call.start_before` or not at all."""
-        self._announced[call.operation_id] = call.start_before
+        self._expected[call.operation_id] = call.start_before
 
     def withdraw(self, call: GatewayCall) -> None:
-        """Say that an announced call will not be started."""
-        self._announced.pop(call.operation_id, None)
+        """Say that nothing more is to be expected of the call: its result was handled, or nobody waits for it."""
+        self._expected.pop(call.operation_id, None)
 
     def is_under_way(self, operation_id: str) -> bool:
-        """Return whether a call about this operation is running or may still start."""
+        """Return whether a call about this operation is running, may still start, or has a result to be handled."""
         if operation_id in self._running:
             return True
-        start_before = self._announced.get(operation_id)
-        return start_before is not None and self._clock.monotonic() <= start_before
+        until = self._expected.get(operation_id)
+        return until is not None and self._clock.monotonic() <= until
 
     def is_running(self, operation_id: str) -> bool:
         """Return whether a call about this operation is running now."""
@@ -155,14 +156,13 @@ class CallScope:
         task.add_done_callback(self._tasks.discard)
 
     async def _check_health(self, gateway: Gateway, on_result: OnHealth) -> None:
-        started = self._clock.monotonic()
         try:
             async with asyncio.timeout(gateway.contract.timeout_s):
                 is_up = (await gateway.health_check()).is_up is True
         except Exception as error:  # noqa: BLE001 - however it fails, it is not up
             logger().warning("health_check_failed", gateway=gateway.name, error=type(error).__name__)
             is_up = False
-        on_result(is_up, self._clock.monotonic() - started)
+        on_result(is_up)
 
     async def _run(self, gateway: Gateway, running: _Running) -> None:
         is_lookup = running.call.purpose is Purpose.LOOKUP
@@ -179,6 +179,7 @@ class CallScope:
 
     def _end(self, running: _Running, answer: Answer) -> None:
         deliver = running.on_result if self._forget(running) else running.on_late
+        self._expected[running.call.operation_id] = self._clock.monotonic() + _HANDLING_S
         latency_s = self._clock.monotonic() - running.started_at
         if deliver is not None:
             deliver(CallResult(call=running.call, gateway=running.gateway, answer=answer, latency_s=latency_s))

@@ -100,6 +100,11 @@ class Charging:
     def __init__(self, services: PaymentServices) -> None:
         self._services = services
 
+    @property
+    def services(self) -> PaymentServices:
+        """What payment actors work with."""
+        return self._services
+
     # --- the next attempt ---------------------------------------------------------------------------
 
     async def next_attempt(self, draft: Draft) -> None:
@@ -172,7 +177,6 @@ class Charging:
         try:
             entry.ref.tell(PlaceCall(call))
         except (MailboxFullError, ActorDeadError, EngineFailedError):
-            services.calls.withdraw(call)
             busy = NotProcessed(reason=Reason.BULKHEAD_FULL, message=f"{attempt.gateway} takes no calls now")
             services.deliver(CallResult(call=call, gateway=attempt.gateway, answer=busy))
 

@@ -6,14 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import TypeAdapter
+from pykka import ActorRef
 
 from aegispay.actors import Actor, ControlMessage
 from aegispay.actors.calls import CallResult, CallScope, GatewayCall
+from aegispay.actors.gateway_memory import GatewayMemory
 from aegispay.actors.router import GatewayReport
 from aegispay.domain import breaker as breakers
 from aegispay.domain.breaker import Breaker, BreakerPolicy, BreakerState
-from aegispay.domain.health import HealthSummary, HealthWindow, Weights, health_score
+from aegispay.domain.health import HealthSummary, Weights, health_score
 from aegispay.domain.outcome import NotProcessed, Reason, counts_against_gateway
 from aegispay.domain.routing import GatewaySnapshot
 from aegispay.ports import Clock, Gateway, NotFound
@@ -57,11 +58,24 @@ class PlaceCall:
 
 @dataclass(frozen=True, slots=True)
 class CallEnded(ControlMessage):
-    """A call to this gateway ended, or a health check; private between scope and actor."""
+    """A call to this gateway ended; private between scope and actor.
+
+    Attributes:
+        breaker_since: since when the breaker had been in the state that let the call pass; its result says nothing
+            about a later state.
+    """
 
     latency_s: float
     is_fault: bool
-    was_probe: bool
+    breaker_since: float
+
+
+@dataclass(frozen=True, slots=True)
+class HealthChecked(ControlMessage):
+    """A health check ended; private between scope and actor."""
+
+    is_up: bool
+    breaker_since: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,59 +89,6 @@ class SetEnabled:
 
     is_enabled: bool
     reason: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SavedGateway:
-    """What survives a restart of the process.
-
-    Attributes:
-        age_s: how long the breaker had been in its state.
-    """
-
-    state: BreakerState
-    age_s: float
-    saved_at: float
-    is_enabled: bool = True
-    disabled_because: str = ""
-
-
-_SAVED: TypeAdapter[SavedGateway] = TypeAdapter(SavedGateway)
-
-
-class GatewayMemory:
-    """What a restarted gateway actor must still know; held outside the instance that may crash."""
-
-    def __init__(self, *, window_s: float, now: float) -> None:
-        self.breaker = Breaker(since=now)
-        self.health = HealthWindow(window_s=window_s)
-        self.is_enabled = True
-        self.disabled_because = ""
-        self.refused = 0
-        self.reported_at = float("-inf")
-
-    def restore(self, saved: str, clock: Clock) -> None:
-        """Take over what an earlier process saved, with the age it has now.
-
-        Raises:
-            ValueError: it cannot be read.
-        """
-        data = _SAVED.validate_json(saved)
-        elapsed_s = max(0.0, clock.now().timestamp() - data.saved_at)
-        self.breaker = Breaker(state=data.state, since=clock.monotonic() - data.age_s - elapsed_s)
-        self.is_enabled = data.is_enabled
-        self.disabled_because = data.disabled_because
-
-    def dump(self, clock: Clock) -> str:
-        """Return what `restore` understands."""
-        saved = SavedGateway(
-            state=self.breaker.state,
-            age_s=max(0.0, clock.monotonic() - self.breaker.since),
-            saved_at=clock.now().timestamp(),
-            is_enabled=self.is_enabled,
-            disabled_because=self.disabled_because,
-        )
-        return _SAVED.dump_json(saved).decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +112,8 @@ class GatewayServices:
 
 _REPORT_INTERVAL_S = 0.05
 """Reports are bundled: the router needs fresh numbers, not one message per call."""
+_SAVE_INTERVAL_S = 10.0
+"""How much of its health a killed process forgets at most."""
 _QUIET_REPORT_S = 1.0
 """How often an idle gateway looks at its breaker, which may be due to half-open."""
 
@@ -181,6 +144,8 @@ class GatewayActor(Actor):
                 self._place(call)
             case CallEnded():
                 self._ended(message)
+            case HealthChecked():
+                self._health_checked(message)
             case GetGatewayMetrics():
                 return self._metrics()
             case SetEnabled(is_enabled, reason):
@@ -189,13 +154,23 @@ class GatewayActor(Actor):
                 self._save()
                 self._report()
             case _LookAtClock():
-                self._tick()
-                self._probe()
-                self._report()
-                self._watch_clock()
+                self._look()
             case _:
                 return super().on_receive(message)
         return None
+
+    def on_stop(self) -> None:
+        """Keep what is known for the next start."""
+        self._save()
+
+    def _look(self) -> None:
+        self._tick()
+        self._check_health()
+        self._report()
+        memory = self._memory
+        if memory.is_changed and self._services.clock.monotonic() - memory.saved_at >= _SAVE_INTERVAL_S:
+            self._save()
+        self._watch_clock()
 
     def _watch_clock(self) -> None:
         self.timers.start("clock", _LookAtClock(), _QUIET_REPORT_S)
@@ -217,33 +192,37 @@ class GatewayActor(Actor):
             self._refuse(call, Reason.BREAKER_OPEN)
             return
         self._memory.breaker = breaker
-        was_probe = breaker.state is BreakerState.HALF_OPEN
+        self._memory.is_ready_for_probe = False
+        since = breaker.since
+        ref = self.actor_ref
 
         def on_result(result: CallResult) -> None:
             services.deliver(result)
             is_fault = not isinstance(result.answer, NotFound) and counts_against_gateway(result.answer)
-            self._tell_ended(CallEnded(result.latency_s, is_fault, was_probe))
+            _tell(ref, CallEnded(result.latency_s, is_fault, since))
 
         services.calls.start(self._gateway, call, on_result, services.deliver)
 
-    def _probe(self) -> None:
-        """Find out whether a half-open gateway is back, without a payment having to try."""
-        if self._memory.breaker.state is not BreakerState.HALF_OPEN:
-            return
-        self._memory.breaker, is_admitted = breakers.admit(self._memory.breaker, self._services.breaker)
-        if is_admitted:
+    def _check_health(self) -> None:
+        """Ask a half-open gateway whether it is back before a payment has to try it."""
+        breaker, ref = self._memory.breaker, self.actor_ref
+        if breaker.state is BreakerState.HALF_OPEN and not self._memory.is_ready_for_probe:
             self._services.calls.check_health(
-                self._gateway,
-                lambda is_up, latency_s: self._tell_ended(CallEnded(latency_s, is_fault=not is_up, was_probe=True)),
+                self._gateway, lambda is_up: _tell(ref, HealthChecked(is_up, breaker.since))
             )
 
-    def _tell_ended(self, ended: CallEnded) -> None:
-        # The ref outlives this instance, which may have been replaced by the time the call ends.
-        if self.actor_ref.is_alive():
-            self.actor_ref.tell(ended)
+    def _health_checked(self, checked: HealthChecked) -> None:
+        breaker = self._memory.breaker
+        if checked.breaker_since != breaker.since or breaker.state is not BreakerState.HALF_OPEN:
+            return
+        if checked.is_up:
+            self._memory.is_ready_for_probe = True
+        else:
+            now = self._services.clock.monotonic()
+            self._change(breakers.record(breaker, self._services.breaker, now, is_fault=True))
+        self._report()
 
     def _refuse(self, call: GatewayCall, reason: Reason) -> None:
-        self._services.calls.withdraw(call)
         self._memory.refused += 1
         message = f"{self._gateway.name} was not called: {reason.replace('_', ' ')}"
         outcome = NotProcessed(reason=reason, message=message)
@@ -252,8 +231,9 @@ class GatewayActor(Actor):
     def _ended(self, ended: CallEnded) -> None:
         now = self._services.clock.monotonic()
         self._memory.health.record(now, latency_s=ended.latency_s, is_fault=ended.is_fault)
+        self._memory.is_changed = True
         before = self._memory.breaker
-        if ended.was_probe or before.state is BreakerState.CLOSED:
+        if ended.breaker_since == before.since:
             self._change(breakers.record(before, self._services.breaker, now, is_fault=ended.is_fault))
         if self._memory.breaker.state is not before.state or now - self._memory.reported_at >= _REPORT_INTERVAL_S:
             self._report()
@@ -269,6 +249,7 @@ class GatewayActor(Actor):
             self._save()
 
     def _save(self) -> None:
+        self._memory.saved_at, self._memory.is_changed = self._services.clock.monotonic(), False
         self._services.save(self._gateway.name, self._memory.dump(self._services.clock))
 
     def _summary(self) -> HealthSummary:
@@ -286,6 +267,7 @@ class GatewayActor(Actor):
             latency_p50_s=summary.latency_p50_s,
             health=health_score(summary, self._memory.breaker.state, self._services.weights),
             samples=summary.calls,
+            wants_probe=self._memory.is_ready_for_probe,
         )
         self._services.report(GatewayReport(snapshot))
 
@@ -314,3 +296,9 @@ class GatewayActor(Actor):
 @dataclass(frozen=True, slots=True)
 class _LookAtClock(ControlMessage):
     """Time to see whether the breaker's pause is over."""
+
+
+def _tell(ref: ActorRef[Any], message: object) -> None:
+    # The ref outlives the instance that made the call, but not the engine.
+    if ref.is_alive():
+        ref.tell(message)

@@ -7,7 +7,7 @@ from typing import Any
 
 from aegispay.actors.actor import Actor
 from aegispay.actors.calls import CallResult
-from aegispay.actors.charging import Charging, PaymentServices, apply
+from aegispay.actors.charging import Charging, apply
 from aegispay.actors.payment_messages import (
     GetPayment,
     OutcomeArrived,
@@ -45,11 +45,11 @@ _STORE_RETRY_S = 1.0
 class PaymentActor(Actor):
     """Serialises everything that happens to one payment."""
 
-    def __init__(self, payment_id: str, services: PaymentServices) -> None:
+    def __init__(self, payment_id: str, charging: Charging) -> None:
         super().__init__()
         self._id = payment_id
-        self._services = services
-        self._charging = Charging(services)
+        self._charging = charging
+        self._services = charging.services
         self._payment: Payment | None = None
         self._is_loaded = False
 
@@ -149,6 +149,7 @@ class PaymentActor(Actor):
         attempt = next((a for a in payment.attempts if a.operation_id == result.call.operation_id), None)
         meaning = None if attempt is None else self._charging.interpret(payment, attempt, result)
         if attempt is None or meaning is None:
+            self._services.calls.withdraw(result.call)
             return
         if isinstance(meaning, Purpose):
             self._charging.place(payment, attempt, meaning)
@@ -158,15 +159,20 @@ class PaymentActor(Actor):
         apply(draft, self._charging.record(attempt, meaning, evidence))
         await self._charging.next_attempt(draft)
         await self._commit(draft)
+        self._services.calls.withdraw(result.call)
         self._services.recovered(self._id)
 
     # --- going on by itself -------------------------------------------------------------------------
 
     async def _wake(self) -> None:
         payment = self._payment
-        if payment is None or payment.is_parked:
+        if payment is not None and not payment.is_parked:
+            await self._go_on(payment)
+        attempt = None if self._payment is None else self._payment.open_attempt
+        if attempt is None or not self._services.calls.is_under_way(attempt.operation_id):
             self._services.recovered(self._id)
-            return
+
+    async def _go_on(self, payment: Payment) -> None:
         match payment.state:
             case PaymentState.INITIATED | PaymentState.REQUIRES_ACTION | PaymentState.AUTHORIZED:
                 await self._expire()
@@ -210,7 +216,6 @@ class PaymentActor(Actor):
             self._charging.place(payment, attempt, question)
             return
         await self._doubt(attempt, f"{attempt.gateway} cannot be asked; evidence must come from outside")
-        self._services.recovered(self._id)
 
     async def _doubt(self, attempt: Attempt, message: str) -> None:
         draft = self._draft()

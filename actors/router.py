@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aegispay.actors import Actor, ControlMessage
@@ -62,4 +62,9 @@ class RouterActor(Actor):
     def _choose(self, request: RoutingRequest) -> RoutingDecision:
         turn = self._memory.turn
         self._memory.turn += 1
-        return route(tuple(self._memory.snapshots.values()), request, strategy=self._strategy, turn=turn)
+        snapshots = self._memory.snapshots
+        decision = route(tuple(snapshots.values()), request, strategy=self._strategy, turn=turn)
+        if decision.probe is not None:
+            # One payment finds out; the others wait for what it says.
+            snapshots[decision.probe] = replace(snapshots[decision.probe], wants_probe=False)
+        return decision

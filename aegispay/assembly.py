@@ -11,8 +11,9 @@ from typing import Any
 
 from aegispay.actors import ActorDeadError, ActorRef, ActorSystem, Directory, DirectoryFullError
 from aegispay.actors.calls import CallResult, CallScope
-from aegispay.actors.charging import GatewayEntry, PaymentServices
-from aegispay.actors.gateway import GatewayActor, GatewayMemory, GatewayServices
+from aegispay.actors.charging import Charging, GatewayEntry, PaymentServices
+from aegispay.actors.gateway import GatewayActor, GatewayServices
+from aegispay.actors.gateway_memory import GatewayMemory
 from aegispay.actors.payment import PaymentActor
 from aegispay.actors.payment_messages import OutcomeArrived, Wake
 from aegispay.actors.router import RouterActor, RouterMemory
@@ -171,7 +172,7 @@ class Assembly:
             self._store,
             self._clock,
             interval_s=self._config.wake_interval_s,
-            wake=self.wake,
+            wake=self._wake_due,
             on_error=lambda error: self._log.warning("timers_not_read", error=str(error), hint=error.hint),
         )
 
@@ -187,9 +188,10 @@ class Assembly:
             settled=self._settled,
             recovered=self._recovered,
         )
+        charging = Charging(services)
         return Directory(
             self.system,
-            lambda payment_id: PaymentActor(payment_id, services),
+            lambda payment_id: PaymentActor(payment_id, charging),
             supervisor=self._find("payments"),
             capacity=self._config.mailbox_capacity,
             idle_s=self._config.actor_idle_s,
@@ -256,6 +258,11 @@ class Assembly:
         """Go on with every payment that was being processed when the last engine ended."""
         await self.recovery.start()
 
+    def _wake_due(self, payment_id: str) -> None:
+        # What recovery has not come to yet is overdue as well, and must not overtake it.
+        if not self.recovery.is_waiting(payment_id):
+            self.wake(payment_id)
+
     def wake(self, payment_id: str) -> None:
         """Tell a payment that its time has come."""
         if payment_id in self.parking:
@@ -271,6 +278,7 @@ class Assembly:
         payment_id = result.call.payment_id
         if payment_id in self.parking:
             # Unparking asks the gateway again, so nothing is lost.
+            self.calls.withdraw(result.call)
             return
         try:
             self.directory.tell(payment_id, OutcomeArrived(result))

@@ -118,8 +118,11 @@ class AegisPay:
         What is left unfinished is picked up by the next engine. Idempotent.
         """
         assembly, self._assembly = self._assembly, None
-        if assembly is not None:
+        if assembly is None:
+            return
+        try:
             await assembly.shut_down(EngineClosedError("the engine was closed"))
+        finally:
             await self._store.close()
 
     # --- payments -----------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Awaitable, Callable
+from itertools import islice
 
 from aegispay.errors import StoreError
 from aegispay.ports import EventStore
@@ -31,7 +31,7 @@ class Recovery:
         self._park = park
         self._attempts_max = attempts_max
         self._concurrency = concurrency
-        self._waiting: deque[str] = deque()
+        self._waiting: dict[str, None] = {}
         self._running: set[str] = set()
 
     def __len__(self) -> int:
@@ -40,7 +40,7 @@ class Recovery:
 
     async def start(self) -> None:
         """Find what is unfinished and pick up the first of it; `advance` does the rest."""
-        self._waiting.extend(await self._store.unfinished())
+        self._waiting = dict.fromkeys(await self._store.unfinished())
         await self.advance()
 
     async def end(self, payment_id: str) -> None:
@@ -50,6 +50,10 @@ class Recovery:
         self._running.discard(payment_id)
         await self._store.end_recovery(payment_id)
         await self.advance()
+
+    def is_waiting(self, payment_id: str) -> bool:
+        """Return whether the payment's turn to be picked up has yet to come."""
+        return payment_id in self._waiting
 
     def is_running(self, payment_id: str) -> bool:
         """Return whether the payment is being picked up now."""
@@ -62,14 +66,15 @@ class Recovery:
                 attempts = await self._store.begin_recoveries(chosen)
             except StoreError:
                 self._running.difference_update(chosen)
-                self._waiting.extendleft(reversed(chosen))
+                self._waiting.update(dict.fromkeys(chosen))
                 raise
             for payment_id in chosen:
                 await self._go_on(payment_id, attempts[payment_id])
 
     def _take(self) -> list[str]:
-        room = min(self._concurrency - len(self._running), len(self._waiting))
-        chosen = [self._waiting.popleft() for _ in range(room)]
+        chosen = list(islice(self._waiting, self._concurrency - len(self._running)))
+        for payment_id in chosen:
+            del self._waiting[payment_id]
         self._running.update(chosen)
         return chosen
 

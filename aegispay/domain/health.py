@@ -44,6 +44,21 @@ class HealthSummary:
         return None if self.calls == 0 else 1.0 - self.faults / self.calls
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedSlot:
+    """A twelfth of a window, to be kept.
+
+    Attributes:
+        age_s: how long ago it began.
+        classes: calls by latency class, where there were any.
+    """
+
+    age_s: float
+    calls: int
+    faults: int
+    classes: dict[int, int]
+
+
 class _Slot:
     __slots__ = ("calls", "classes", "faults", "starts_at")
 
@@ -89,6 +104,29 @@ class HealthWindow:
             latency_p95_s=_percentile(classes, calls, 0.95),
             latency_p99_s=_percentile(classes, calls, 0.99),
         )
+
+    def dump(self, now: float) -> tuple[SavedSlot, ...]:
+        """Return what the window holds, oldest first."""
+        self._forget(now)
+        return tuple(
+            SavedSlot(
+                age_s=now - slot.starts_at,
+                calls=slot.calls,
+                faults=slot.faults,
+                classes={index: count for index, count in enumerate(slot.classes) if count},
+            )
+            for slot in self._slots
+        )
+
+    def restore(self, at: float, saved: Sequence[SavedSlot]) -> None:
+        """Put back what was saved when the caller's clock showed `at`."""
+        for each in saved:
+            slot = _Slot(at - each.age_s)
+            slot.calls, slot.faults = each.calls, each.faults
+            for index, count in each.classes.items():
+                if 0 <= index < len(slot.classes):
+                    slot.classes[index] = count
+            self._slots.append(slot)
 
     def _slot(self, now: float) -> _Slot:
         if not self._slots or now - self._slots[-1].starts_at >= self._slot_s:

@@ -28,6 +28,7 @@ class GatewaySnapshot:
         success_rate: share of recent calls that were no fault of the gateway, 0.0 to 1.0; ``None`` without samples.
         latency_p50_s: median of recent answers; ``None`` without samples.
         health: 0.0 (useless) to 1.0.
+        wants_probe: it may be back after an outage, and only a payment can tell; it is tried first, once.
     """
 
     name: str
@@ -38,6 +39,7 @@ class GatewaySnapshot:
     latency_p50_s: float | None = None
     health: float = 1.0
     samples: int = 0
+    wants_probe: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,18 +79,27 @@ class RoutingDecision:
     Attributes:
         order: eligible gateways, best first.
         turn: the round-robin counter used, so that replaying the record gives the same order.
+        probe: the gateway that comes first to find out whether it is back, whatever it scored.
     """
 
     strategy: RoutingStrategy
     order: tuple[str, ...]
     candidates: tuple[Candidate, ...]
     turn: int | None = None
+    probe: str | None = None
 
     def explain(self) -> str:
         """Say in words why the first gateway was chosen and what became of the others."""
         parts = [self._explain_candidate(candidate) for candidate in self.candidates]
-        head = f"{self.order[0]} by {self.strategy.replace('_', ' ')}" if self.order else "no eligible gateway"
+        head = self._explain_head()
         return f"{head}: {'; '.join(parts)}" if parts else head
+
+    def _explain_head(self) -> str:
+        if not self.order:
+            return "no eligible gateway"
+        if self.probe is not None:
+            return f"{self.probe} as a probe after its outage"
+        return f"{self.order[0]} by {self.strategy.replace('_', ' ')}"
 
     @staticmethod
     def _explain_candidate(candidate: Candidate) -> str:
@@ -161,7 +172,8 @@ def route(
     dropped = {snapshot.name: why_not_eligible(snapshot, request) for snapshot in snapshots}
     eligible = [snapshot for snapshot in snapshots if dropped[snapshot.name] is None]
     scores = _scores(eligible, request, strategy, turn)
-    order = sorted(scores, key=lambda name: -scores[name])
+    probe = next((snapshot.name for snapshot in eligible if snapshot.wants_probe), None)
+    order = sorted(scores, key=lambda name: (name != probe, -scores[name]))
     candidates = tuple(
         Candidate(gateway=name, score=scores.get(name), dropped=reason) for name, reason in dropped.items()
     )
@@ -170,6 +182,7 @@ def route(
         order=tuple(order),
         candidates=candidates,
         turn=turn if strategy is RoutingStrategy.ROUND_ROBIN else None,
+        probe=probe,
     )
 
 
