@@ -30,7 +30,7 @@ from aegispay.domain.resolution import (
 )
 from aegispay.domain.routing import RoutingDecision, RoutingRequest
 from aegispay.domain.state import AttemptStatus, PaymentState
-from aegispay.errors import EngineFailedError, IllegalTransitionError
+from aegispay.errors import EngineFailedError, FencedError, IllegalTransitionError
 from aegispay.ports import ChargeRequest, Clock, EventStore, Gateway, NotFound
 
 _ROUTER_TIMEOUT_S = 10.0
@@ -57,6 +57,8 @@ class PaymentServices:
 
     Attributes:
         deliver: hands a call's result to the payment it is about, whichever incarnation lives then.
+        is_halted: whether the engine may call gateways no more.
+        fenced: called when another engine turns out to own the store.
         settled: called after the commit that leaves a payment with nothing to wait for.
         recovered: called when a payment that was interrupted has survived what it was doing then.
     """
@@ -68,6 +70,8 @@ class PaymentServices:
     gateways: Mapping[str, GatewayEntry]
     calls: CallScope
     deliver: Callable[[CallResult], None]
+    is_halted: Callable[[], bool]
+    fenced: Callable[[FencedError], None]
     settled: Callable[[Payment], None]
     recovered: Callable[[str], None]
 
@@ -155,6 +159,8 @@ class Charging:
     def place(self, payment: Payment, attempt: Attempt, purpose: Purpose) -> None:
         """Hand the call to the gateway's actor; whatever becomes of it is delivered to the payment."""
         services = self._services
+        if services.is_halted():
+            return
         entry = services.gateways[attempt.gateway]
         call = GatewayCall(
             payment_id=payment.id,

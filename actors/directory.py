@@ -100,6 +100,16 @@ class Directory:
         else:
             self.system.loop.call_soon_threadsafe(do, *arguments)
 
+    def refs(self) -> Iterator[CellRef[Any]]:
+        """Return the refs of all actors in memory."""
+        return (cell.ref for cell in tuple(self._cells.values()))
+
+    def passivate(self, actor_id: str) -> None:
+        """Put the actor away if it is in memory and idle."""
+        cell = self._cells.get(actor_id)
+        if cell is not None:
+            cell.passivate()
+
     def passivate_all(self) -> int:
         """Put away whoever is idle; return how many are left."""
         for actor_id in self:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pykka import ActorRef
@@ -134,6 +134,9 @@ class GatewayActor(Actor):
 
     def on_start(self) -> None:
         """Report at once, so that the router knows this gateway before the first payment."""
+        if self.incarnation > 0:
+            # The end of a probe may be what the instance before this one crashed over: it must not hold its place.
+            self._memory.breaker = replace(self._memory.breaker, probes=0)
         self._report()
         self._watch_clock()
 

@@ -52,6 +52,7 @@ class PaymentActor(Actor):
         self._services = charging.services
         self._payment: Payment | None = None
         self._is_loaded = False
+        self._message: Any = None
 
     def __repr__(self) -> str:
         """Show id, state and version."""
@@ -68,13 +69,22 @@ class PaymentActor(Actor):
         if self.incarnation > 0:
             await self._load()
 
+    def on_failure(self, *_crash: object) -> None:
+        """Expect nothing more of an answer that this instance crashed over: it is asked for again."""
+        if isinstance(self._message, OutcomeArrived):
+            self._services.calls.withdraw(self._message.result.call)
+
     async def on_receive(self, message: Any) -> Any:
         """Handle one message; business refusals are replies, everything unexpected is a crash."""
+        self._message = message
         try:
             return await self._handle_up_to_date(message)
-        except (StoreUnavailableError, FencedError) as error:
+        except FencedError as error:
+            self._services.fenced(error)
+            raise RefusedError(error) from error
+        except StoreUnavailableError as error:
             # Surely not written, so what is in memory is still true.
-            if isinstance(message, OutcomeArrived) and isinstance(error, StoreUnavailableError):
+            if isinstance(message, OutcomeArrived):
                 self.timers.start(("store", message.result.call.operation_id), message, _STORE_RETRY_S)
             raise RefusedError(error) from error
         except StoreError:
@@ -230,8 +240,12 @@ class PaymentActor(Actor):
         is_first = not self._is_loaded
         self._payment = rebuild(self._id, await self._services.store.load(self._id))
         self._is_loaded = True
-        if is_first and self._payment is not None and _is_interrupted(self._payment):
+        if not is_first or self._payment is None:
+            return
+        if _is_interrupted(self._payment):
             self.actor_ref.tell(Wake())
+        # The instance before this one may have crashed between its commit and telling whoever waits.
+        self._tell_settled(self._payment)
 
     def _existing(self) -> Payment:
         if self._payment is None:
@@ -262,11 +276,14 @@ class PaymentActor(Actor):
         attempt = payment.open_attempt
         if attempt is not None and any(isinstance(event, AttemptStarted) for event in draft.events):
             self._charging.place(payment, attempt, Purpose.CHARGE)
+        self._tell_settled(payment)
+        return payment
+
+    def _tell_settled(self, payment: Payment) -> None:
         if payment.is_settled:
             self._services.settled(payment)
             if not payment.in_doubt:
                 self._services.recovered(self._id)
-        return payment
 
 
 def _is_interrupted(payment: Payment) -> bool:

@@ -26,6 +26,7 @@ from aegispay.errors import (
     AegisPayError,
     DuplicateGatewayError,
     EngineFailedError,
+    FencedError,
     FieldError,
     StoreError,
     ValidationError,
@@ -82,7 +83,7 @@ class Assembly:
     Attributes:
         gateways: registered gateways by name, in order of registration.
         directory: the payment actors, by payment id. dispatcher: the way to them.
-        failure: why the root supervisor gave up, if it did.
+        refusal: why no commands are taken any more: the root gave up, or another engine owns the database.
     """
 
     def __init__(self, *, store: EventStore, config: AegisConfig, clock: Clock, random_source: random.Random) -> None:
@@ -97,7 +98,7 @@ class Assembly:
         self._finished: deque[str] = deque()
         self._saved: dict[str, str] = {}
         self._log = logger()
-        self.failure: BaseException | None = None
+        self.refusal: AegisPayError | None = None
         self.waiters = Waiters()
         self.parking = ParkingLot(store=store, clock=clock, waiters=self.waiters)
         self.recovery = Recovery(
@@ -124,7 +125,11 @@ class Assembly:
         await self.system.started(self._root)
         self.directory = self._make_directory()
         self.dispatcher = Dispatcher(
-            directory=self.directory, waiters=self.waiters, parking=self.parking, config=self._config
+            directory=self.directory,
+            waiters=self.waiters,
+            parking=self.parking,
+            config=self._config,
+            refusal=lambda: self.refusal,
         )
 
     def _make_root(self) -> Supervisor:
@@ -163,6 +168,7 @@ class Assembly:
             common_cause=RestartIntensity(restarts=config.common_cause_max, period_s=config.common_cause_window_s),
             on_exhausted=self._exhausted,
             count=lambda: len(self.directory),
+            children=lambda: self.directory.refs(),  # noqa: PLW0108 - the directory is made after this supervisor
             source=self._random,
             sink=log_report,
         )
@@ -185,6 +191,8 @@ class Assembly:
             gateways=self.gateways,
             calls=self.calls,
             deliver=self._deliver,
+            is_halted=lambda: self.refusal is not None,
+            fenced=self._halt,
             settled=self._settled,
             recovered=self._recovered,
         )
@@ -260,7 +268,7 @@ class Assembly:
 
     def _wake_due(self, payment_id: str) -> None:
         # What recovery has not come to yet is overdue as well, and must not overtake it.
-        if not self.recovery.is_waiting(payment_id):
+        if self.refusal is None and not self.recovery.is_waiting(payment_id):
             self.wake(payment_id)
 
     def wake(self, payment_id: str) -> None:
@@ -307,6 +315,8 @@ class Assembly:
     async def _save_gateway(self, name: str, data: str) -> None:
         try:
             await self._store.save_gateway(name, data)
+        except FencedError:
+            raise
         except StoreError as error:
             self._log.warning("gateway_not_saved", gateway=name, error=str(error))
 
@@ -318,13 +328,22 @@ class Assembly:
     async def _logged(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
+        except FencedError as error:
+            self._halt(error)
         except AegisPayError as error:
             self._log.warning("background_work_failed", error=str(error), hint=error.hint)
 
+    def _halt(self, error: AegisPayError) -> None:
+        """Take no more commands and call no more gateways; whoever waits is told why."""
+        if self.refusal is None:
+            self.refusal = error
+            self._log.error("engine_halted", error=str(error), hint=error.hint)
+            self.waiters.fail_all(error)
+
     def _gave_up(self, cause: BaseException) -> None:
-        self.failure = cause
-        self._log.error("engine_gave_up", cause=type(cause).__name__)
-        self.waiters.fail_all(EngineFailedError(f"the engine gave up: {cause}"))
+        self._halt(EngineFailedError(f"the engine gave up: {cause}"))
+        # Nobody restarts them any more: those that are suspended would keep their askers waiting.
+        self._spawn_task(self.directory.stop_all(timeout_s=self._config.shutdown_s))
 
     async def tree(self) -> Node:
         """Return the supervision tree."""
@@ -333,7 +352,7 @@ class Assembly:
 
     # --- stopping -----------------------------------------------------------------------------------
 
-    async def shut_down(self, error: Exception) -> None:
+    async def shut_down(self, error: AegisPayError) -> None:
         """Wait for what is in flight, up to the limit; tell `error` to whoever still waits; stop everything."""
         try:
             async with asyncio.timeout(self._config.shutdown_s):
@@ -343,6 +362,8 @@ class Assembly:
         except TimeoutError:
             self._log.warning("closed_with_calls_in_flight", calls=len(self.calls))
         await self.calls.cancel_all()
+        if self.refusal is None:
+            self.refusal = error
         self.waiters.fail_all(error)
         await self.stop_actors()
 

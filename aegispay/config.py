@@ -54,7 +54,7 @@ class AegisConfig(BaseModel):
     payment_expiry_s: Seconds = 604_800.0
     answer_timeout_s: Seconds = 120.0
     answer_grace_s: Seconds = 5.0
-    check_delays_s: tuple[Seconds, ...] = CHECK_DELAYS_S
+    check_delays_s: Annotated[tuple[Seconds, ...], Field(min_length=1)] = CHECK_DELAYS_S
     wake_interval_s: Seconds = 1.0
     in_flight_max: Count = 20_000
     mailbox_capacity: Count = 5_000

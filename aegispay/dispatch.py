@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from aegispay.actors import (
@@ -16,22 +17,32 @@ from aegispay.actors import (
 from aegispay.actors.payment_messages import RefusedError
 from aegispay.config import AegisConfig
 from aegispay.domain.payment import Payment
-from aegispay.errors import OverloadedError, PaymentParkedError, PaymentTimeoutError
+from aegispay.errors import AegisPayError, OverloadedError, PaymentTimeoutError
 from aegispay.parking import ParkingLot
 from aegispay.waiting import Waiters
 
-_ASKS_MAX = 4
-"""How often a command is asked again after its actor crashed under it; commands are idempotent, so this is safe."""
-
 
 class Dispatcher:
-    """Sends commands to payment actors and turns the runtime's errors into ours."""
+    """Sends commands to payment actors and turns the runtime's errors into ours.
 
-    def __init__(self, *, directory: Directory, waiters: Waiters, parking: ParkingLot, config: AegisConfig) -> None:
+    Args:
+        refusal: why the engine takes no commands any more, if it does not.
+    """
+
+    def __init__(
+        self,
+        *,
+        directory: Directory,
+        waiters: Waiters,
+        parking: ParkingLot,
+        config: AegisConfig,
+        refusal: Callable[[], AegisPayError | None],
+    ) -> None:
         self._directory = directory
         self._waiters = waiters
         self._parking = parking
         self._config = config
+        self._refusal = refusal
         self.in_flight = 0
 
     async def ask(self, payment_id: str, message: Any) -> Payment:
@@ -73,22 +84,28 @@ class Dispatcher:
         self.in_flight += 1
 
     async def _ask(self, payment_id: str, message: Any) -> Payment:
-        crash: Exception | None = None
-        for _ in range(_ASKS_MAX):
+        """Ask, and again after a crash: commands are idempotent.
+
+        It ends: the supervisor mends the actor, parks the payment or gives up, and the deadline is one for all asks.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._config.answer_timeout_s
+        while True:
+            self._refuse_if_ended()
             self._parking.refuse_if_parked(payment_id)
             try:
-                payment: Payment = await self._directory.ask(
-                    payment_id, message, timeout_s=self._config.answer_timeout_s
-                )
+                payment: Payment = await self._directory.ask(payment_id, message, timeout_s=deadline - loop.time())
             except RefusedError as refused:
                 raise refused.error from refused.error.__cause__
             except (MailboxFullError, DirectoryFullError) as full:
                 raise OverloadedError(f"{payment_id}: {full}") from full
             except AskTimeoutError as late:
                 raise PaymentTimeoutError(f"{payment_id} did not answer in time; it goes on") from late
-            except (ActorCrashedError, ActorDeadError) as crashed:
-                crash = crashed
-            else:
-                return payment
-        self._parking.refuse_if_parked(payment_id)
-        raise PaymentParkedError(f"{payment_id} crashed {_ASKS_MAX} times under this request") from crash
+            except (ActorCrashedError, ActorDeadError):
+                continue
+            return payment
+
+    def _refuse_if_ended(self) -> None:
+        refusal = self._refusal()
+        if refusal is not None:
+            raise type(refusal)(str(refusal)) from refusal.__cause__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,7 +15,8 @@ from aegispay.actors.payment_messages import ProcessPayment, SubmitPayment
 from aegispay.assembly import Assembly, assemble
 from aegispay.clock import SystemClock
 from aegispay.config import AegisConfig
-from aegispay.domain.ids import derive_payment_id
+from aegispay.domain.card_data import mask_card_numbers
+from aegispay.domain.ids import derive_payment_id, is_payment_id
 from aegispay.domain.payment import Payment
 from aegispay.domain.request import parse_request
 from aegispay.errors import (
@@ -33,6 +35,9 @@ from aegispay.storage.sqlite import SqliteStore
 from aegispay.supervision import Node
 from aegispay.views import EngineHealth, PaymentPage
 
+_SHOWN_MAX = 60
+"""Characters of a wrong id that an error repeats: a right one and its quotes fit."""
+
 
 class AegisPay:
     """A payment-orchestration engine inside your process.
@@ -50,6 +55,8 @@ class AegisPay:
     Raises (on opening):
         StoreOpenError: the database cannot be used; its kinds say why.
         DuplicateGatewayError: two gateways of one name.
+
+    Every method raises `EngineClosedError` while the engine is not open, and `EngineFailedError` once it gave up.
     """
 
     def __init__(
@@ -61,6 +68,8 @@ class AegisPay:
         clock: Clock | None = None,
         random_source: random.Random | None = None,
     ) -> None:
+        if not isinstance(database, str | Path) and not hasattr(database, "read_all"):
+            raise TypeError(f"database: pass a path or an EventStore, not {type(database).__name__}")
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._config = config if config is not None else AegisConfig()
         self._store: EventStore = (
@@ -69,6 +78,7 @@ class AegisPay:
         self._first_gateways = tuple(gateways)
         self._random = random_source if random_source is not None else random.Random()  # noqa: S311 - only jitter
         self._assembly: Assembly | None = None
+        self._lifecycle = asyncio.Lock()
 
     def __repr__(self) -> str:
         """Show whether it is open and how busy."""
@@ -95,33 +105,38 @@ class AegisPay:
             StoreOpenError: the database cannot be used; its kinds say why.
             DuplicateGatewayError: two gateways of one name.
         """
-        if self._assembly is not None:
-            return
-        await self._store.open()
-        try:
-            self._assembly = await assemble(
-                store=self._store,
-                gateways=self._first_gateways,
-                config=self._config,
-                clock=self._clock,
-                random_source=self._random,
-            )
-            await self._assembly.recover()
-        except BaseException:
-            await self.close()
-            await self._store.close()
-            raise
+        async with self._lifecycle:
+            if self._assembly is None:
+                await self._store.open()
+                try:
+                    await self._assemble()
+                except BaseException:
+                    await self._take_apart()
+                    raise
+
+    async def _assemble(self) -> None:
+        self._assembly = await assemble(
+            store=self._store,
+            gateways=self._first_gateways,
+            config=self._config,
+            clock=self._clock,
+            random_source=self._random,
+        )
+        await self._assembly.recover()
 
     async def close(self) -> None:
         """Refuse new requests, wait for calls in flight up to `shutdown_s`, stop the actors and close the store.
 
         What is left unfinished is picked up by the next engine. Idempotent.
         """
+        async with self._lifecycle:
+            await self._take_apart()
+
+    async def _take_apart(self) -> None:
         assembly, self._assembly = self._assembly, None
-        if assembly is None:
-            return
         try:
-            await assembly.shut_down(EngineClosedError("the engine was closed"))
+            if assembly is not None:
+                await assembly.shut_down(EngineClosedError("the engine was closed"))
         finally:
             await self._store.close()
 
@@ -168,7 +183,7 @@ class AegisPay:
             OverloadedError: too much is in flight; nothing happened.
         """
         self._need_gateway(None)
-        return await self._open_assembly().dispatcher.settle(payment_id, ProcessPayment())
+        return await self._open_assembly().dispatcher.settle(_checked(payment_id), ProcessPayment())
 
     async def get_payment(self, payment_id: str) -> Payment:
         """Return the payment as it is on disk.
@@ -177,9 +192,9 @@ class AegisPay:
             PaymentNotFoundError: there is no such payment.
         """
         self._open_assembly()
-        payment = rebuild(payment_id, await self._store.load(payment_id))
+        payment = rebuild(payment_id, await self._store.load(_checked(payment_id)))
         if payment is None:
-            raise PaymentNotFoundError(f"there is no payment {payment_id!r}")
+            raise _no_payment(payment_id)
         return payment
 
     async def get_payment_by_idempotency_key(self, idempotency_key: str, *, merchant: str = "default") -> Payment:
@@ -189,12 +204,11 @@ class AegisPay:
             PaymentNotFoundError: the key was never used.
         """
         self._open_assembly()
-        payment_id = derive_payment_id(self._store.salt, merchant, idempotency_key)
         try:
-            return await self.get_payment(payment_id)
-        except PaymentNotFoundError:
+            return await self.get_payment(derive_payment_id(self._store.salt, merchant, idempotency_key))
+        except (PaymentNotFoundError, UnicodeEncodeError):
             raise PaymentNotFoundError(
-                f"merchant {merchant!r} has no payment with the key {idempotency_key!r}"
+                f"merchant {_shown(merchant)} has no payment with the key {_shown(idempotency_key)}"
             ) from None
 
     async def list_payments(self, **filters: Unpack[PaymentFilters]) -> PaymentPage:
@@ -225,17 +239,20 @@ class AegisPay:
             PaymentNotFoundError: there is no such payment.
         """
         self._open_assembly()
-        events = await self._store.load(payment_id)
+        events = await self._store.load(_checked(payment_id))
         if not events:
-            raise PaymentNotFoundError(f"there is no payment {payment_id!r}")
+            raise _no_payment(payment_id)
         return events
 
     def payment_ref(self, payment_id: str) -> ActorRef[Any]:
-        """Return the ref of the payment's actor, to send it messages of `aegispay.actors.payment` yourself.
+        """Return the ref of the payment's actor, to send it messages of `aegispay.actors.payment_messages` yourself.
 
         The ref outlives the actor's incarnations: a message starts the actor when it is not in memory.
+
+        Raises:
+            PaymentNotFoundError: no payment can have this id; whether one has it, the actor says.
         """
-        return self._open_assembly().directory.ref(payment_id)
+        return self._open_assembly().directory.ref(_checked(payment_id))
 
     async def unpark_payment(self, payment_id: str, *, operator: str) -> Payment:
         """Let a parked payment go on.
@@ -248,7 +265,7 @@ class AegisPay:
             PaymentNotFoundError: there is no such payment.
         """
         assembly = self._open_assembly()
-        await assembly.parking.unpark(payment_id, operator=operator)
+        await assembly.parking.unpark(_checked(payment_id), operator=operator)
         assembly.wake(payment_id)
         return await self.get_payment(payment_id)
 
@@ -303,7 +320,7 @@ class AegisPay:
         gateways = await self.gateway_metrics()
         parked = await self._store.parked()
         return EngineHealth(
-            is_healthy=not parked and any(g.is_enabled and g.health > 0 for g in gateways),
+            is_healthy=assembly.refusal is None and not parked and any(g.is_enabled and g.health > 0 for g in gateways),
             gateways=gateways,
             states=await self._store.count_states(),
             parked=parked,
@@ -322,8 +339,8 @@ class AegisPay:
     def _open_assembly(self) -> Assembly:
         if self._assembly is None:
             raise EngineClosedError("the engine is not open")
-        if self._assembly.failure is not None:
-            raise EngineFailedError(f"the engine gave up: {self._assembly.failure}")
+        if isinstance(self._assembly.refusal, EngineFailedError):
+            raise EngineFailedError(str(self._assembly.refusal))
         return self._assembly
 
     def _need_gateway(self, forced: str | None) -> None:
@@ -350,3 +367,19 @@ class AegisPay:
             known = ", ".join(assembly.gateways) or "none"
             raise UnknownGatewayError(f"gateway: {name!r} is not registered; there are {known}")
         return await entry.ref.ask(message, block=False, timeout=self._config.answer_timeout_s)
+
+
+def _checked(payment_id: str) -> str:
+    """Return the id if a payment can have it."""
+    if isinstance(payment_id, str) and is_payment_id(payment_id):
+        return payment_id
+    raise _no_payment(payment_id)
+
+
+def _no_payment(payment_id: object) -> PaymentNotFoundError:
+    return PaymentNotFoundError(f"there is no payment {_shown(payment_id)}")
+
+
+def _shown(value: object) -> str:
+    """Return the value as an error may show it."""
+    return mask_card_numbers(repr(value)[:_SHOWN_MAX])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
@@ -23,6 +24,7 @@ class ParkingLot:
         self._clock = clock
         self._waiters = waiters
         self._parked: dict[str, Parking] = {}
+        self._being_written: dict[str, asyncio.Future[None]] = {}
 
     def __contains__(self, payment_id: str) -> bool:
         """Return whether the payment is parked."""
@@ -48,14 +50,18 @@ class ParkingLot:
         self._parked[payment_id] = parking
         self._waiters.fail(payment_id, _error(parking))
         logger().error("payment_parked", payment_id=payment_id, cause=cause)
-        return self._write_down(parking)
+        self._being_written[payment_id] = written = asyncio.get_running_loop().create_future()
+        return self._write_down(parking, written)
 
-    async def _write_down(self, parking: Parking) -> None:
+    async def _write_down(self, parking: Parking, written: asyncio.Future[None]) -> None:
         try:
             await self._store.park(parking)
             await self._append(parking.payment_id, c.ParkPayment(at=parking.parked_at, cause=parking.cause))
         except StoreError as error:
             logger().error("parking_not_stored", payment_id=parking.payment_id, error=str(error))
+        finally:
+            self._being_written.pop(parking.payment_id, None)
+            written.set_result(None)
 
     async def unpark(self, payment_id: str, *, operator: str) -> None:
         """Let the payment go on.
@@ -65,6 +71,9 @@ class ParkingLot:
         """
         if payment_id not in self._parked:
             raise PaymentNotFoundError(f"{payment_id} is not parked")
+        being_written = self._being_written.get(payment_id)
+        if being_written is not None:
+            await being_written
         await self._append(payment_id, c.UnparkPayment(at=self._clock.now(), operator=operator))
         await self._store.unpark(payment_id)
         del self._parked[payment_id]

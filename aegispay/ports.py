@@ -42,6 +42,7 @@ class Append:
 
     Attributes:
         expected_version: number of events the writer has seen; 0 for a new payment.
+        events: at least one.
         row: the payment after these events.
     """
 
@@ -49,6 +50,13 @@ class Append:
     expected_version: int
     events: Sequence[Event]
     row: PaymentRow
+
+    def __post_init__(self) -> None:
+        """Refuse what no store could write: it would be a row without events, or another payment's."""
+        if not self.events:
+            raise ValueError(f"{self.payment_id}: an append has at least one event")
+        if self.row.payment_id != self.payment_id:
+            raise ValueError(f"{self.payment_id}: the row stands for {self.row.payment_id}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,8 +193,12 @@ class EventStore(Protocol):
         """Return how many payments are in each state."""
         ...
 
-    async def begin_recovery(self, payment_id: str) -> int:
-        """Count, durably, one more attempt to recover this payment; return the count since the last success."""
+    async def begin_recoveries(self, payment_ids: Sequence[str]) -> dict[str, int]:
+        """Count, durably and in one transaction, one more attempt to recover each of these payments.
+
+        Returns:
+            How many attempts each has had since its last success, this one included.
+        """
         ...
 
     async def end_recovery(self, payment_id: str) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from aegispay.actors import Actor, ActorRef, CellRef, ChildCrashed, ChildStopped, ControlMessage, StopReason
+from aegispay.actors.cell import CellState
 from aegispay.supervision.backoff import Backoff
 from aegispay.supervision.errors import CommonCauseError
 from aegispay.supervision.intensity import History, record_restart
@@ -49,6 +50,7 @@ class DynamicSupervisor(Actor):
         common_cause: different children crashing that are normal; beyond them this supervisor gives up.
         on_exhausted: gets the child's name and the last cause.
         count: how many children are alive, for the tree.
+        children: all of them; looked through only when this supervisor itself was restarted.
         source: randomness of the pauses.
         sink: where reports go.
     """
@@ -63,6 +65,7 @@ class DynamicSupervisor(Actor):
         common_cause: RestartIntensity,
         on_exhausted: Callable[[str, BaseException], None],
         count: Callable[[], int],
+        children: Callable[[], Iterable[CellRef[Any]]],
         source: random.Random,
         backoff: Backoff | None = None,
         sink: Sink = ignore,
@@ -73,6 +76,7 @@ class DynamicSupervisor(Actor):
         self._common_cause = common_cause
         self._on_exhausted = on_exhausted
         self._count = count
+        self._children = children
         self._source = source
         self._backoff = backoff if backoff is not None else Backoff()
         self._sink = sink
@@ -82,6 +86,14 @@ class DynamicSupervisor(Actor):
     def __repr__(self) -> str:
         """Show size and trouble."""
         return f"<DynamicSupervisor {self._name} children={self._count()} crashed={len(self._records)}>"
+
+    def on_start(self) -> None:
+        """Start again the children that were waiting for it when the instance before this one crashed."""
+        if self.incarnation == 0:
+            return
+        for ref in self._children():
+            if ref.cell.state is CellState.SUSPENDED:
+                self._restart(ref)
 
     async def on_receive(self, message: Any) -> Any:
         """Handle one message."""
