@@ -1,35 +1,49 @@
-PYTHON ?= python3
+PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
+INSTALL = $(BIN)/python -m pip install -qq
 SEED ?= 7
 
 .PHONY: demo test check bench install clean
 
 $(BIN)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable ".[cli,speed]" --group dev
+	$(INSTALL) --upgrade "pip>=25.1"
+	$(INSTALL) --editable ".[cli,speed]" --group test
 	touch $@
 
-install: $(BIN)/.installed
+$(BIN)/.installed-checks: $(BIN)/.installed
+	$(INSTALL) --group check
+	touch $@
 
-demo: install  ## the main job on real input: 1,200 orders over three gateways, one of which goes down
+install: $(BIN)/.installed-checks  ## everything a developer needs
+
+DEMO_RUN = $(BIN)/aegispay run examples/orders.csv --database demo/payments.db --gateways examples/gateways.toml
+
+demo: $(BIN)/.installed  ## the main job on real input: 1,200 orders over three gateways, one of which goes down
 	rm -rf demo && mkdir demo
-	$(BIN)/aegispay run examples/orders.csv --database demo/payments.db --gateways examples/gateways.toml \
-		--out demo/results.jsonl --expect-rejected
+	$(DEMO_RUN) --out demo/results.jsonl --expect-rejected
+	@echo; echo "The same file again: nothing is charged twice, every row gets the same result."
+	$(DEMO_RUN) --out demo/again.jsonl --expect-rejected > demo/again.log 2>&1
+	cmp demo/results.jsonl demo/again.jsonl
+	@echo; echo "A payment that the outage caught, and that went to another gateway:"
+	$(BIN)/aegispay show --database demo/payments.db --key "$$(sed -n \
+		's/.*"idempotency_key": "\([^"]*\)".*"state": "success".*"attempts": 2,.*/\1/p' demo/results.jsonl | head -n 1)"
+	@echo
 	$(BIN)/aegispay verify --database demo/payments.db
 
-test: install
+test: $(BIN)/.installed
 	$(BIN)/python -m pytest
 
-check: install
+check: $(BIN)/.installed-checks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p aegispay -p tests
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-bench: install
+bench: $(BIN)/.installed
 	$(BIN)/python -m benchmarks --seed $(SEED)
 
 clean:
-	rm -rf .venv build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

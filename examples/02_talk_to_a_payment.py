@@ -4,12 +4,23 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from aegispay import AegisPay, Card, SimulatedGateway
-from aegispay.actors.payment import GetPayment, ProcessPayment
+from aegispay import AegisPay, Card, ChargeRequest, Outcome, SimulatedGateway
+from aegispay.actors.payment_messages import GetPayment, ProcessPayment
+
+
+class SlowGateway(SimulatedGateway):
+    """Charges only when it is told to."""
+
+    may_charge = asyncio.Event()
+
+    async def charge(self, request: ChargeRequest) -> Outcome:
+        await self.may_charge.wait()
+        return await super().charge(request)
 
 
 async def main(database: Path) -> None:
-    async with AegisPay(database, gateways=[SimulatedGateway("alpha", latency_s=0.2)]) as aegis:
+    gateway = SlowGateway("alpha")
+    async with AegisPay(database, gateways=[gateway]) as aegis:
         created = await aegis.create_payment(
             idempotency_key="order_7", amount=5000, currency="JPY", payment_method=Card(token="tok_visa")
         )
@@ -19,12 +30,13 @@ async def main(database: Path) -> None:
         print("the intent is on disk, the gateway is being called:", started.state)
 
         busy = await ref.ask(GetPayment(), block=False)
-        print("the actor answers while the gateway is still busy:", busy.state)
+        print("the actor answers while the gateway is busy:", busy.state)
 
+        gateway.may_charge.set()
         done = await aegis.process_payment(created.id)
         print("joining the same processing:", done.state)
 
-        final = await asyncio.to_thread(ref.ask, GetPayment())
+        final = await asyncio.to_thread(lambda: ref.ask(GetPayment(), block=True))
         print("asked from another thread:", final.state)
 
 

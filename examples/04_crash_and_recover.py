@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,17 +12,17 @@ from aegispay import AegisPay, Card, ChargeRequest, Outcome, SimulatedGateway
 from aegispay.gateways.ledger import FileLedger
 
 
-async def charge_and_die(folder: Path) -> None:
-    ledger = FileLedger(folder / "provider.db")
-    gateway = SimulatedGateway("alpha", ledger=ledger)
-    charge = gateway.charge
+class DeadlyGateway(SimulatedGateway):
+    """Charges, and the process dies before the answer arrives."""
 
-    async def charge_then_die(request: ChargeRequest) -> Outcome:
-        await charge(request)
-        os.kill(os.getpid(), 9)
-        raise AssertionError("dead processes do not come here")
+    async def charge(self, request: ChargeRequest) -> Outcome:
+        outcome = await super().charge(request)
+        os.kill(os.getpid(), signal.SIGKILL)
+        return outcome
 
-    gateway.charge = charge_then_die  # type: ignore[method-assign]
+
+async def pay_and_die(folder: Path) -> None:
+    gateway = DeadlyGateway("alpha", ledger=FileLedger(folder / "provider.db"))
     async with AegisPay(folder / "payments.db", gateways=[gateway]) as aegis:
         await aegis.pay(
             idempotency_key="order_1", amount="100.00", currency="USD", payment_method=Card(token="tok_visa")
@@ -32,25 +33,21 @@ async def reopen(folder: Path) -> None:
     ledger = FileLedger(folder / "provider.db")
     async with AegisPay(folder / "payments.db", gateways=[SimulatedGateway("alpha", ledger=ledger)]) as aegis:
         payment = await aegis.get_payment_by_idempotency_key("order_1")
-        print("found on disk:", payment.state)
-        while not payment.state.is_final:
-            payment = await aegis.process_payment(payment.id)
-        print("recovered:    ", payment.state)
+        while not payment.state.is_final:  # the engine asks the provider by itself; here we only watch
+            await asyncio.sleep(0.02)
+            payment = await aegis.get_payment(payment.id)
+        print("recovered:", payment.state)
         for stored in await aegis.payment_events(payment.id):
-            print("   ", stored.version, stored.event.type)
-    print("charges:", sum(entry.is_charged for entry in ledger.entries()))
+            print("  ", stored.version, stored.event.type)
+    print("charges in the provider's own ledger:", sum(entry.is_charged for entry in ledger.entries()))
     ledger.close()
-
-
-def main(folder: Path) -> None:
-    died = subprocess.run([sys.executable, __file__, str(folder)], check=False)
-    print("the first process ended with", died.returncode)
-    asyncio.run(reopen(folder))
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        asyncio.run(charge_and_die(Path(sys.argv[1])))
+        asyncio.run(pay_and_die(Path(sys.argv[1])))
     else:
         with tempfile.TemporaryDirectory() as temporary:
-            main(Path(temporary))
+            died = subprocess.run([sys.executable, __file__, temporary], check=False)
+            print("the first process was ended by", signal.Signals(-died.returncode).name)
+            asyncio.run(reopen(Path(temporary)))

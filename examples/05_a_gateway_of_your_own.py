@@ -1,4 +1,4 @@
-"""Write a gateway: declare what it can do, translate requests and answers, decide nothing."""
+"""Write a gateway: declare what it can do, translate requests and answers, decide nothing else."""
 
 import asyncio
 import tempfile
@@ -10,7 +10,6 @@ from aegispay import (
     ChargeRequest,
     Declined,
     DeclineKind,
-    Fee,
     GatewayContract,
     GatewayHealth,
     NotFound,
@@ -22,32 +21,16 @@ from aegispay import (
 
 
 class UpiBank:
-    """A bank that takes UPI payments in rupees and remembers what it did by our reference."""
+    """A bank that takes UPI payments in rupees, and remembers by our reference what it did."""
 
     name = "upi_bank"
-    contract = GatewayContract(
-        methods=frozenset({PaymentMethodType.UPI}),
-        currencies=frozenset({"INR"}),
-        fees=(Fee(basis_points=50),),
-        timeout_s=10.0,
-    )
+    contract = GatewayContract(methods=frozenset({PaymentMethodType.UPI}), currencies=frozenset({"INR"}))
 
     def __init__(self) -> None:
         self.done: dict[str, Outcome] = {}
 
     async def charge(self, request: ChargeRequest) -> Outcome:
-        if request.reference not in self.done:
-            self.done[request.reference] = self.decide(request)
-        return self.done[request.reference]
-
-    def decide(self, request: ChargeRequest) -> Outcome:
-        if request.money.amount_minor > 100_000_00:
-            return Declined(kind=DeclineKind.HARD, reason=Reason.LIMIT_EXCEEDED, code="U30")
-        return Approved(
-            reference=f"upi-{request.reference}",
-            amount_minor=request.money.amount_minor,
-            currency=request.money.currency,
-        )
+        return self.done.setdefault(request.reference, self.answer(request))
 
     async def fetch_payment(self, request: ChargeRequest) -> Outcome | NotFound:
         return self.done.get(request.reference, NotFound())
@@ -55,15 +38,20 @@ class UpiBank:
     async def health_check(self) -> GatewayHealth:
         return GatewayHealth(is_up=True)
 
+    def answer(self, request: ChargeRequest) -> Outcome:
+        money = request.money
+        if money.amount_minor > 100_000_00:
+            return Declined(kind=DeclineKind.HARD, reason=Reason.LIMIT_EXCEEDED, code="U30")
+        return Approved(reference=f"upi-{request.reference}", amount_minor=money.amount_minor, currency=money.currency)
+
 
 async def main(database: Path) -> None:
     async with AegisPay(database, gateways=[UpiBank()]) as aegis:
-        for amount in ("499.00", "250000.00"):
+        for key, amount in (("order_1", "499.00"), ("order_2", "250000.00")):
             payment = await aegis.pay(
-                idempotency_key=f"order_{amount}", amount=amount, currency="INR", payment_method=Upi(vpa="asha@bank")
+                idempotency_key=key, amount=amount, currency="INR", payment_method=Upi(vpa="asha@bank")
             )
-            why = f"because {payment.failure.reason}" if payment.failure else "done"
-            print(payment.money, payment.state, why)
+            print(payment.money, payment.state, payment.failure.reason if payment.failure else "-")
 
 
 if __name__ == "__main__":

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from aegispay.cli.console import discard_standard_output, make_console
+from aegispay.cli.gateways import is_file
 from aegispay.cli.inspect import list_page, load_history, print_history, print_page, verify_database
+from aegispay.cli.paths import Paths
 from aegispay.cli.rows import UsageError
-from aegispay.cli.run import RunOptions, run_file
+from aegispay.cli.run import RunEnd, RunOptions, run_file
 from aegispay.domain.pictures import to_dot, to_mermaid, to_text
 from aegispay.domain.routing import RoutingStrategy
 from aegispay.domain.state import PaymentState
@@ -25,8 +29,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-_out = Console(soft_wrap=False, highlight=False)
-_err = Console(stderr=True, highlight=False)
+_out = make_console(is_error=False)
+_err = make_console(is_error=True)
 
 _EXIT_REJECTED = 1
 _EXIT_USAGE = 2
@@ -36,13 +40,21 @@ _EXIT_INTERRUPTED = 130
 Database = Annotated[Path, typer.Option("--database", help="The SQLite file; made by run when missing.")]
 
 
-def _fail(error: AegisPayError | UsageError) -> typer.Exit:
-    """Print an error and its way out; return the exit."""
-    _err.print(f"aegispay: {error}", markup=False, soft_wrap=True)
-    if isinstance(error, AegisPayError):
-        _err.print(f"          {error.hint}", markup=False, soft_wrap=True)
-    is_usage = isinstance(error, UsageError | RequestError)
-    return typer.Exit(_EXIT_USAGE if is_usage else _EXIT_STORE)
+@contextlib.contextmanager
+def _reported() -> Iterator[None]:
+    """Turn an error of the block into its message, its way out and its exit code."""
+    try:
+        yield
+    except (AegisPayError, UsageError) as error:
+        _err.print(f"aegispay: {error}", soft_wrap=True)
+        if isinstance(error, AegisPayError):
+            _err.print(f"          {error.hint}", soft_wrap=True)
+        is_usage = isinstance(error, UsageError | RequestError)
+        raise typer.Exit(_EXIT_USAGE if is_usage else _EXIT_STORE) from None
+    except OSError as error:
+        _err.print(f"aegispay: standard output: {error.strerror or error}", soft_wrap=True)
+        discard_standard_output()
+        raise typer.Exit(_EXIT_USAGE) from None
 
 
 @app.command()
@@ -70,34 +82,40 @@ def run(
 ) -> None:
     """Pay every row of a file. Running it again charges nothing again; after a kill, running it again completes it.
 
-    Exits with 0 when all rows were accepted (declined payments included), 1 when some were rejected, 2 for wrong
-    usage, 3 when the database cannot be used, 130 after Ctrl-C.
+    Exits with 0 when all rows were accepted, declined payments included; 1 when some were rejected; 2 when the command
+    or a file it names is wrong; 3 when the database cannot be used; 130 after Ctrl-C.
     """
-    options = RunOptions(
-        file=file,
-        database=database,
-        gateways=gateways,
-        ledger=ledger if ledger is not None else database.with_name(f"{database.name}.providers"),
-        out=out,
-        routing=routing,
-        merchant=merchant,
-        concurrency=concurrency,
-        settle_s=settle_s,
-        is_json=jsonl or file.endswith((".jsonl", ".ndjson")),
-    )
-    try:
-        if not database.parent.is_dir():
-            raise UsageError(f"--database: {database.parent} does not exist; make the directory first")
+    with _reported():
+        paths = Paths(
+            orders=file,
+            database=database,
+            ledger=ledger if ledger is not None else database.with_name(f"{database.name}.providers"),
+            out=out,
+            gateways=Path(gateways) if is_file(gateways) else None,
+        )
+        options = RunOptions(
+            paths=paths,
+            gateways=gateways,
+            routing=routing,
+            merchant=merchant,
+            concurrency=concurrency,
+            settle_s=settle_s,
+            is_json=jsonl or file.endswith((".jsonl", ".ndjson")),
+        )
         end = run_file(options, out=_out, err=_err)
-    except (AegisPayError, UsageError) as error:
-        raise _fail(error) from None
+    raise typer.Exit(_conclude(end, expect_rejected=expect_rejected))
+
+
+def _conclude(end: RunEnd, *, expect_rejected: bool) -> int:
+    """Say what is left to do, and return the exit code."""
     if end.summary.in_doubt:
-        _err.print(f"{end.summary.in_doubt} payments are still in doubt; running the file again goes on asking")
+        _err.print(f"payments still in doubt: {end.summary.in_doubt}; running the file again goes on asking")
+    if end.summary.unfinished:
+        _err.print(f"payments still at work: {end.summary.unfinished}; running the file again goes on with them")
     if end.was_interrupted:
         _err.print("interrupted; running the file again resumes")
-        raise typer.Exit(_EXIT_INTERRUPTED)
-    if (end.summary.rejected > 0) != expect_rejected:
-        raise typer.Exit(_EXIT_REJECTED)
+        return _EXIT_INTERRUPTED
+    return _EXIT_REJECTED if (end.summary.rejected > 0) != expect_rejected else 0
 
 
 @app.command()
@@ -108,7 +126,7 @@ def payments(
     gateway: Annotated[str | None, typer.Option(help="Only payments last tried at this gateway.")] = None,
     customer: Annotated[str | None, typer.Option(help="Only payments of this customer.")] = None,
     in_doubt: Annotated[bool, typer.Option("--in-doubt", help="Only payments whose outcome is not known.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Payments per page.")] = 20,
     after: Annotated[str | None, typer.Option(help="The cursor that the page before ended with.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
 ) -> None:
@@ -122,10 +140,8 @@ def payments(
         limit=limit,
         after=after,
     )
-    try:
+    with _reported():
         print_page(list_page(database, query), _out, is_json=as_json)
-    except AegisPayError as error:
-        raise _fail(error) from None
 
 
 @app.command()
@@ -136,26 +152,22 @@ def show(
     merchant: Annotated[str, typer.Option(help="Whose key it is.")] = "default",
 ) -> None:
     """Show everything that happened to a payment: each event, attempt and gateway, why it was chosen, and when."""
-    try:
+    with _reported():
         if (payment_id is None) == (key is None):
             raise UsageError("name the payment by its id or by --key")
         payment, events = load_history(database, payment_id=payment_id, key=key, merchant=merchant)
-    except (AegisPayError, UsageError) as error:
-        raise _fail(error) from None
-    print_history(payment, events, _out)
+        print_history(payment, events, _out)
 
 
 @app.command()
 def verify(database: Database = Path("payments.db")) -> None:
     """Check the whole database: hash chain, gaps, every event legal, the table equal to the events, all invariants."""
-    try:
+    with _reported():
         report = verify_database(database, _err)
-    except AegisPayError as error:
-        raise _fail(error) from None
-    for problem in report.problems:
-        _out.print(f"problem: {problem}", markup=False, soft_wrap=True)
-    verdict = f"{len(report.problems)} problems" if report.problems else "no problems"
-    _out.print(f"{report.events} events of {report.payments} payments: {verdict}")
+        for problem in report.problems:
+            _out.print(f"problem: {problem}", soft_wrap=True)
+        verdict = f"{len(report.problems)} problems" if report.problems else "no problems"
+        _out.print(f"{report.events} events of {report.payments} payments: {verdict}")
     if report.problems:
         raise typer.Exit(_EXIT_REJECTED)
 
@@ -173,10 +185,6 @@ def states(
     form: Annotated[PictureFormat, typer.Option("--format", help="text, mermaid or dot.")] = PictureFormat.TEXT,
 ) -> None:
     """Draw the state machine of a payment, from the table that the engine itself obeys."""
-    match form:
-        case PictureFormat.TEXT:
-            print(to_text())
-        case PictureFormat.MERMAID:
-            print(to_mermaid())
-        case PictureFormat.DOT:
-            print(to_dot())
+    draw = {PictureFormat.TEXT: to_text, PictureFormat.MERMAID: to_mermaid, PictureFormat.DOT: to_dot}
+    with _reported():
+        _out.print(draw[form](), soft_wrap=True)

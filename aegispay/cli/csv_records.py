@@ -34,14 +34,11 @@ def read_records(lines: Lines) -> Iterator[Record]:
             cells = next(csv.reader(_Source(lines), strict=True))
         except StopIteration:
             return
-        except csv.Error as error:
+        except (csv.Error, BadLineError) as error:
             first = lines.number - lines.record_lines + 1
             # A stray quote joins lines that do not belong together: only the one it stands in is lost.
             lines.rewind(keep=1)
-            yield Record(first, [], f"is not CSV: {error}")
-        except BadLineError as error:
-            lines.rewind(keep=1)
-            yield Record(error.line, [], str(error))
+            yield Record(first, [], _explain(error, is_first=lines.number == first))
         else:
             if cells:
                 yield Record(lines.number - lines.record_lines + 1, cells)
@@ -60,3 +57,10 @@ class _Source:
         if self._lines.record_lines >= RECORD_LINES_MAX:
             raise csv.Error(f"a quoted cell does not end within {RECORD_LINES_MAX} lines")
         return next(self._lines)
+
+
+def _explain(error: csv.Error | BadLineError, *, is_first: bool) -> str:
+    if isinstance(error, BadLineError):
+        return str(error) if is_first else f"is not CSV: a quoted cell runs into line {error.line}, which {error}"
+    message = str(error)
+    return f"is not CSV: {'a quoted cell does not end' if message == 'unexpected end of data' else message}"

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Iterable
-from typing import Generic, TypeVar
+from typing import BinaryIO, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -18,10 +18,17 @@ class Feed(Generic[T]):
     """What an iterable gives, taken a few at a time.
 
     The thread is a daemon: a read that never returns does not keep the process alive.
+
+    Args:
+        items: what is read.
+        source: the file that reading takes place in, closed by `close`.
+        ahead_max: items read ahead of the loop.
     """
 
-    def __init__(self, items: Iterable[T], *, ahead_max: int = _AHEAD_MAX) -> None:
+    def __init__(self, items: Iterable[T], *, source: BinaryIO | None = None, ahead_max: int = _AHEAD_MAX) -> None:
         self._items = items
+        self._source = source
+        self._reader: threading.Thread | None = None
         self._ready: deque[T] = deque()
         self._room = threading.Semaphore(ahead_max)
         self._changed = asyncio.Event()
@@ -31,13 +38,20 @@ class Feed(Generic[T]):
     def start(self) -> None:
         """Start reading; call this on the loop that takes."""
         loop = asyncio.get_running_loop()
-        threading.Thread(target=self._read, args=(loop,), name="rows", daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(loop,), name="rows", daemon=True)
+        self._reader.start()
 
     def stop(self) -> None:
         """Give out nothing more; safe at any time, on the loop."""
         self._ready.clear()
         self._is_over = True
         self._changed.set()
+
+    def close(self) -> None:
+        """Close the source, unless a read is still waiting in it: closing would wait for that read."""
+        is_reading = self._reader is not None and self._reader.is_alive()
+        if self._source is not None and not is_reading:
+            self._source.close()
 
     async def take(self) -> list[T]:
         """Return what is ready, waiting for at least one item; empty at the end, and once stopped.

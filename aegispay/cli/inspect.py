@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import datetime
+import textwrap
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
 
-from aegispay.domain import events as e
+from aegispay.cli.console import make_table, printable
+from aegispay.cli.story import Story, headline, since
 from aegispay.domain.evolve import replay
 from aegispay.domain.ids import derive_payment_id
 from aegispay.domain.money import Money
@@ -22,6 +21,8 @@ from aegispay.errors import PaymentNotFoundError
 from aegispay.ports import PaymentQuery, RowPage, StoredEvent, StoreReport
 from aegispay.storage.sqlite import SqliteStore
 from aegispay.storage.verify import verify
+
+_INDENT = " " * 13
 
 
 def list_page(database: Path, query: PaymentQuery) -> RowPage:
@@ -42,20 +43,16 @@ def print_page(page: RowPage, out: Console, *, is_json: bool) -> None:
     """Print payments as a table, or one JSON object per line."""
     if is_json:
         for row in page.rows:
-            print(json.dumps(_as_json(row)))
+            out.print(json.dumps(_as_json(row)), soft_wrap=True)
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("payment", min_width=30, no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    table.add_column("amount", justify="right", no_wrap=True)
-    table.add_column("gateway", no_wrap=True)
+    table = make_table("payment", "state", "amount", "gateway", left=2)
+    table.columns[-1].justify = "left"
     for row in page.rows:
-        state = f"{row.state} ?" if row.in_doubt else row.state.value
-        amount = str(Money(row.amount_minor, row.currency))
-        table.add_row(row.payment_id, state, amount, row.gateway or "-")
+        state = f"{row.state}, in doubt" if row.in_doubt else row.state.value
+        table.add_row(row.payment_id, state, str(Money(row.amount_minor, row.currency)), row.gateway or "-")
     out.print(table)
     if page.next_cursor is not None:
-        out.print(f"more: --after {page.next_cursor}", highlight=False, soft_wrap=True)
+        out.print(f"more: --after {page.next_cursor}", soft_wrap=True)
 
 
 def _as_json(row: PaymentRow) -> dict[str, object]:
@@ -102,52 +99,17 @@ def load_history(
 
 
 def print_history(payment: Payment, events: tuple[StoredEvent, ...], out: Console) -> None:
-    """Print a payment and its timeline."""
-    doubt = " (in doubt)" if payment.in_doubt else ""
-    out.print(f"{payment.id}  {payment.state}{doubt}  {payment.money}", highlight=False)
-    customer = "" if payment.customer is None else f", customer {payment.customer.id}"
-    out.print(
-        f"key {payment.idempotency_key!r} of merchant {payment.merchant}, {payment.payment_method.type}{customer}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
+    """Print a payment and everything that happened to it."""
+    for line in headline(payment):
+        out.print(line, soft_wrap=True)
     start = events[0].event.at
+    out.print(f"\n{start:%Y-%m-%d %H:%M:%S}.{start.microsecond // 1000:03d} UTC")
+    story = Story(payment)
     for stored in events:
-        out.print(f"{_after(start, stored.event.at)}  {stored.event.type}", highlight=False)
-        for line in _details(stored.event):
-            out.print(f"{'':12}{line}", highlight=False, markup=False, soft_wrap=True)
-
-
-def _after(start: datetime, at: datetime) -> str:
-    return f"{at:%H:%M:%S}" if at == start else f"+{(at - start).total_seconds():8.3f} s"[:10].rjust(10)
-
-
-def _details(event: e.Event) -> list[str]:
-    match event:
-        case e.PaymentInitiated():
-            return [f"at {event.at.isoformat(timespec='milliseconds')}"]
-        case e.AttemptStarted():
-            return [f"attempt {event.number} at {event.gateway}, key {event.idempotency_key}", event.decision.explain()]
-        case e.AttemptFailed() | e.OutcomeBecameUnknown():
-            outcome = event.outcome
-            words = f": {outcome.message}" if outcome.message else ""
-            asked = f", asked {event.checks} times" if isinstance(event, e.OutcomeBecameUnknown) else ""
-            return [f"attempt {event.number}: {outcome.reason}{words}{asked}"]
-        case e.OutcomeResolved():
-            return [f"attempt {event.number}: known by {event.evidence}"]
-        case e.PaymentSucceeded() | e.PaymentAuthorized():
-            return [f"attempt {event.number}, the gateway calls it {event.reference}"]
-        case e.PaymentFailed():
-            return [f"{event.reason}{f': {event.message}' if event.message else ''}"]
-        case e.PaymentCancelled() | e.CancelRequested():
-            return [event.reason]
-        case e.IncidentOpened():
-            return [event.detail]
-        case e.PaymentParked():
-            return [event.cause]
-        case _:
-            return []
+        out.print(f"{since(start, stored.event.at):>11}  {stored.event.type}")
+        for sentence in story.sentences(stored.event):
+            text = printable(sentence, longest=2_000)
+            out.print(textwrap.fill(text, out.width, initial_indent=_INDENT, subsequent_indent=_INDENT), soft_wrap=True)
 
 
 def verify_database(database: Path, err: Console) -> StoreReport:

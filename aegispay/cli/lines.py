@@ -9,6 +9,7 @@ LINE_BYTES_MAX = 1_048_576
 """A payment request is a few hundred bytes; beyond a mebibyte the file is something else."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class BadLineError(Exception):
@@ -32,8 +33,8 @@ class Lines:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._again: deque[tuple[int, str]] = deque()
-        self._record: list[tuple[int, str]] = []
+        self._again: deque[tuple[int, str | BadLineError]] = deque()
+        self._record: list[tuple[int, str | BadLineError]] = []
         self._read = 0
         self.number = 0
 
@@ -48,6 +49,8 @@ class Lines:
         """
         self.number, line = self._again.popleft() if self._again else self._read_line()
         self._record.append((self.number, line))
+        if isinstance(line, BadLineError):
+            raise line
         return line
 
     @property
@@ -60,24 +63,29 @@ class Lines:
         self._record = []
 
     def rewind(self, *, keep: int = 0) -> None:
-        """Hand the remembered lines out again, all but the first `keep`."""
+        """Hand the remembered lines out again, bad ones included, all but the first `keep`."""
         self._again.extendleft(reversed(self._record[keep:]))
         self._record = []
 
-    def _read_line(self) -> tuple[int, str]:
+    def _read_line(self) -> tuple[int, str | BadLineError]:
         raw = self._stream.readline(LINE_BYTES_MAX)
         if not raw:
             raise StopIteration
         self._read += 1
+        return self._read, self._decode(raw)
+
+    def _decode(self, raw: bytes) -> str | BadLineError:
         if len(raw) >= LINE_BYTES_MAX and not raw.endswith(b"\n"):
             self._skip_rest()
-            raise BadLineError(self._read, f"is longer than {LINE_BYTES_MAX:,} bytes")
+            return BadLineError(self._read, f"is longer than {LINE_BYTES_MAX:,} bytes")
         if self._read == 1:
+            if raw.startswith(_UTF16_MARKS):
+                return BadLineError(self._read, "is UTF-16; save the file as UTF-8")
             raw = raw.removeprefix(_BYTE_ORDER_MARK)
         try:
-            return self._read, raw.decode()
+            return raw.decode()
         except UnicodeDecodeError as error:
-            raise BadLineError(self._read, f"is not UTF-8: byte {error.start + 1} cannot be decoded") from None
+            return BadLineError(self._read, f"is not UTF-8: byte {error.start + 1} cannot be decoded")
 
     def _skip_rest(self) -> None:
         while (raw := self._stream.readline(LINE_BYTES_MAX)) and not raw.endswith(b"\n"):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, BinaryIO
 
+from aegispay.cli.console import printable
 from aegispay.cli.csv_records import Record, read_records
 from aegispay.cli.lines import BadLineError, Lines
 from aegispay.domain.card_data import contains_card_number
@@ -52,7 +53,7 @@ class BadRow:
     reason: str
 
     def __str__(self) -> str:
-        where = f", column {self.column}" if self.column else ""
+        where = f", column {printable(self.column)}" if self.column else ""
         return f"line {self.line}{where}: {self.reason}"
 
 
@@ -64,7 +65,7 @@ def read_rows(stream: BinaryIO, *, is_json: bool) -> Iterator[Row | BadRow]:
         is_json: JSON Lines rather than CSV.
 
     Raises:
-        UsageError: a CSV file is empty, or its header has missing or unknown columns.
+        UsageError: a CSV file is empty, is no text, or its header has missing or unknown columns.
     """
     lines = Lines(stream)
     if is_json:
@@ -118,31 +119,44 @@ def _read_json(lines: Lines) -> Iterator[Row | BadRow]:
 def _json_row(text: str, line: int) -> Row | BadRow:
     try:
         fields = json.loads(text, object_pairs_hook=_unambiguous)
+        # A number like 12.30 must not pass through binary floating point.
         exact = json.loads(text, parse_float=Decimal)
+        # Looked for before anything is said about the row, because a message may quote a value.
+        path = _card_number_in(fields, "")
     except json.JSONDecodeError as error:
         return BadRow(line, str(error.colno), f"is not JSON: {error.msg}")
-    except (ValueError, RecursionError) as error:
-        return BadRow(line, "", "is nested too deeply" if isinstance(error, RecursionError) else str(error))
+    except _AmbiguousError as error:
+        return BadRow(line, printable(str(error), longest=40), "stands there twice")
+    except ValueError:
+        return BadRow(line, "", "holds a number that is far too long")
+    except RecursionError:
+        return BadRow(line, "", "is nested too deeply")
+    if path is not None:
+        return BadRow(line, printable(path, longest=80), CARD_DATA)
+    wrong = _wrong_json(fields, line)
+    return Row(line, fields | {"amount": exact["amount"]}) if wrong is None else wrong
+
+
+def _wrong_json(fields: object, line: int) -> BadRow | None:
     if not isinstance(fields, dict):
         return BadRow(line, "", "must be a JSON object")
-    # Looked for before anything is said about the row, because a message may quote a value.
-    path = _card_number_in(fields, "")
-    if path is not None:
-        return BadRow(line, path, CARD_DATA)
     unknown = [name for name in fields if name not in _FIELDS]
     if unknown:
-        return BadRow(line, unknown[0][:40], f"is not known; there are {', '.join(sorted(_FIELDS))}")
+        return BadRow(line, printable(unknown[0], longest=40), f"is not known; there are {', '.join(sorted(_FIELDS))}")
     missing = [name for name in ("idempotency_key", "amount", "currency", "payment_method") if name not in fields]
-    if missing:
-        return BadRow(line, missing[0], "is missing")
-    # A number like 12.30 must not pass through binary floating point.
-    return Row(line, fields | {"amount": exact["amount"]})
+    return BadRow(line, missing[0], "is missing") if missing else None
+
+
+class _AmbiguousError(Exception):
+    """A JSON object that has a field twice: nobody can say which one is meant."""
 
 
 def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        raise ValueError("is ambiguous: a field stands there twice")
+    made: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in made:
+            raise _AmbiguousError("" if contains_card_number(name) else name)
+        made[name] = value
     return made
 
 
@@ -166,7 +180,7 @@ def _read_header(record: Record | None) -> list[str]:
     if record is None:
         raise UsageError(f"the file is empty; its first line must name the columns: {', '.join(_MANDATORY)}, …")
     if record.broken:
-        raise UsageError(f"line {record.line}: {record.broken}")
+        raise UsageError(f"line {record.line} {record.broken}")
     header = [name.strip() for name in record.cells]
     if any(contains_card_number(name) for name in header):
         raise UsageError("the first line must name the columns; it holds what looks like card data, not shown")
@@ -175,12 +189,15 @@ def _read_header(record: Record | None) -> list[str]:
 
 
 def _check_header(header: list[str]) -> None:
+    if len(header) == 1 and any(separator in header[0] for separator in ";\t|"):
+        raise UsageError("the cells of the first line must be separated by commas")
     unknown = [name for name in header if name not in _COLUMNS and not name.startswith("metadata.")]
     if unknown:
-        raise UsageError(f"column {unknown[0]!r} is not known; there are {', '.join(_COLUMNS)} and metadata.<name>")
+        name = printable(unknown[0], longest=40)
+        raise UsageError(f"column {name!r} is not known; there are {', '.join(_COLUMNS)} and metadata.<name>")
     repeated = [name for name in header if header.count(name) > 1]
     if repeated:
-        raise UsageError(f"column {repeated[0]!r} stands there twice")
+        raise UsageError(f"column {printable(repeated[0], longest=40)!r} stands there twice")
     missing = [name for name in _MANDATORY if name not in header]
     if missing:
         raise UsageError(f"column {missing[0]!r} is missing; the header must have {', '.join(_MANDATORY)}")

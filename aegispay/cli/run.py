@@ -4,57 +4,61 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
-import sqlite3
-import sys
 import time
-from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any
 
 from rich.console import Console
 
 from aegispay.cli.feed import Feed
-from aegispay.cli.gateways import load_gateways
+from aegispay.cli.gateways import make_gateway, read_gateways
+from aegispay.cli.interrupt import on_interrupt
+from aegispay.cli.paths import Paths, check_paths, count_rows, open_ledger, open_orders
 from aegispay.cli.progress import RunProgress, gateway_table
-from aegispay.cli.results import accepted, rejected
-from aegispay.cli.rows import BadRow, Row, UsageError, explain, read_rows
+from aegispay.cli.results import ResultsFile, accepted, rejected
+from aegispay.cli.rows import CARD_DATA, BadRow, Row, UsageError, explain, read_rows
 from aegispay.cli.summary import Summary
 from aegispay.config import AegisConfig
+from aegispay.domain.card_data import contains_card_number
 from aegispay.domain.payment import Payment
+from aegispay.domain.request import parse_request
 from aegispay.domain.routing import RoutingStrategy
 from aegispay.engine import AegisPay
 from aegispay.errors import (
     AegisPayError,
+    CorruptStoreError,
     OverloadedError,
+    PaymentNotFoundError,
     PaymentParkedError,
     PaymentTimeoutError,
     RequestError,
     UnknownGatewayError,
 )
-from aegispay.gateways.ledger import FileLedger
+from aegispay.gateways.simulated import SimulatedGateway
 
 _WINDOW = 10
 """Rows read ahead per row at work: one slow payment must not hold up the rest, nor may the whole file be in memory."""
 _POLL_S = 0.1
+_SHUTDOWN_S = 5.0
+"""At the end only questions about outcomes in doubt are left; the next run asks them again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
     """What the command line said."""
 
-    file: str
-    database: Path
+    paths: Paths
     gateways: str
-    ledger: Path
-    out: Path | None
     routing: RoutingStrategy
     merchant: str
     concurrency: int
     settle_s: float
     is_json: bool
+
+
+_Done = tuple[int, Payment | BadRow | None]
+"""A row's line and what came of it; nothing when the run was stopped before its turn."""
+_Task = asyncio.Task[_Done]
 
 
 @dataclass(slots=True)
@@ -69,60 +73,45 @@ def run_file(options: RunOptions, *, out: Console, err: Console) -> RunEnd:
     """Pay every row of the file and print what came of it.
 
     Raises:
-        UsageError: file, header or gateways cannot be used.
+        UsageError: a file, the header or the gateways cannot be used.
+        ValidationError: the merchant's name cannot be used.
         StoreError: the database cannot.
     """
+    paths = options.paths
     with contextlib.ExitStack() as stack:
-        stream: BinaryIO = _standard_input() if options.file == "-" else stack.enter_context(_open(options.file))
         # Whatever is wrong with the command comes to light before anything is written.
-        rows = read_rows(stream, is_json=options.is_json)
-        total = None if options.file == "-" else _count(Path(options.file), is_json=options.is_json)
-        ledger = stack.enter_context(contextlib.closing(_open_ledger(options.ledger)))
-        gateways = load_gateways(options.gateways, ledger)
-        results = None if options.out is None else stack.enter_context(_create(options.out))
-        run = _Run(options, rows, results, err, RunProgress(err, total=total))
+        _check_merchant(options.merchant)
+        check_paths(paths)
+        feed = stack.enter_context(contextlib.closing(_open_feed(options)))
+        entries = read_gateways(options.gateways)
+        ledger = stack.enter_context(contextlib.closing(open_ledger(paths.ledger)))
+        gateways = [make_gateway(entry, ledger) for entry in entries]
+        results = None if paths.out is None else stack.enter_context(contextlib.closing(ResultsFile(paths.out)))
+        progress = RunProgress(err, total=count_rows(paths.orders, is_json=options.is_json))
         started = time.perf_counter()
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            end = runner.run(run.run(gateways))
+            end = runner.run(_Run(options, feed, results, err, progress).run(gateways))
         elapsed_s = time.perf_counter() - started
     end.summary.print(out)
-    err.print(f"{elapsed_s:.1f} s, {end.summary.rows / max(elapsed_s, 1e-9):.0f} rows/s", highlight=False)
+    err.print(f"{end.summary.rows} rows in {elapsed_s:.1f} s")
     return end
 
 
-def _open(path: str) -> BinaryIO:
+def _check_merchant(merchant: str) -> None:
+    """Refuse a name that would make every row a bad one."""
+    if contains_card_number(merchant):
+        raise UsageError(f"--merchant {CARD_DATA}")
+    sample = {"type": "card", "token": "tok"}
+    parse_request(idempotency_key="key", amount=1, currency="USD", payment_method=sample, merchant=merchant)
+
+
+def _open_feed(options: RunOptions) -> Feed[Row | BadRow]:
+    stream = open_orders(options.paths.orders)
     try:
-        return open(path, "rb")
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
-
-
-def _standard_input() -> BinaryIO:
-    try:
-        # A reader of its own: at exit the interpreter takes the lock of sys.stdin, which a blocked read would hold.
-        return open(sys.stdin.fileno(), "rb", closefd=False)
-    except (OSError, ValueError):
-        return sys.stdin.buffer
-
-
-def _open_ledger(path: Path) -> FileLedger:
-    try:
-        return FileLedger(path)
-    except sqlite3.Error as error:
-        raise UsageError(f"--ledger {path}: {error}") from error
-
-
-def _create(path: Path) -> TextIO:
-    try:
-        return open(path, "w", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"--out {path}: {error.strerror}") from error
-
-
-def _count(path: Path, *, is_json: bool) -> int:
-    with open(path, "rb") as file:
-        lines = sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
-    return max(0, lines if is_json else lines - 1)
+        return Feed(read_rows(stream, is_json=options.is_json), source=stream)
+    except UsageError as error:
+        stream.close()
+        raise UsageError(f"{options.paths.orders}: {error}") from error
 
 
 def _loop_factory() -> Any:
@@ -133,7 +122,7 @@ def _loop_factory() -> Any:
     return uvloop.new_event_loop
 
 
-def _first(group: BaseExceptionGroup[AegisPayError]) -> AegisPayError:
+def _first(group: BaseExceptionGroup[AegisPayError | UsageError]) -> AegisPayError | UsageError:
     """Return one of the errors that ended a run; they have one cause, and a person reads one."""
     error = group.exceptions[0]
     return _first(error) if isinstance(error, BaseExceptionGroup) else error
@@ -145,75 +134,82 @@ class _Run:
     def __init__(
         self,
         options: RunOptions,
-        rows: Iterator[Row | BadRow],
-        results: TextIO | None,
+        feed: Feed[Row | BadRow],
+        results: ResultsFile | None,
         err: Console,
         progress: RunProgress,
     ) -> None:
         self._options = options
-        self._rows = rows
+        self._feed = feed
         self._results = results
         self._err = err
         self._progress = progress
         self._summary = Summary()
+        self._at_work = asyncio.Semaphore(options.concurrency)
         self._is_stopping = False
-        self._feed: Feed[Row | BadRow] | None = None
 
-    async def run(self, gateways: list[Any]) -> RunEnd:
-        config = AegisConfig(routing=self._options.routing)
-        async with AegisPay(self._options.database, gateways=gateways, config=config) as aegis:
-            loop = asyncio.get_running_loop()
-            with contextlib.suppress(NotImplementedError):
-                loop.add_signal_handler(signal.SIGINT, self._stop)
+    async def run(self, gateways: list[SimulatedGateway]) -> RunEnd:
+        config = AegisConfig(routing=self._options.routing, shutdown_s=_SHUTDOWN_S)
+        async with AegisPay(self._options.paths.database, gateways=gateways, config=config) as aegis:
+            if self._results is not None:
+                self._results.begin()
             async with self._progress.shown(aegis):
                 try:
                     await self._pay_all(aegis)
-                except* AegisPayError as failed:
+                except* (AegisPayError, UsageError) as failed:
                     raise _first(failed) from None
+            self._err.print()
             self._err.print(gateway_table(await aegis.gateway_metrics()))
+            self._err.print()
         return RunEnd(self._summary, self._is_stopping)
+
+    async def _pay_all(self, aegis: AegisPay) -> None:
+        started: asyncio.Queue[_Task | None] = asyncio.Queue(self._options.concurrency * _WINDOW)
+        with on_interrupt(self._stop):
+            self._feed.start()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._emit_all(started))
+                while rows := await self._feed.take():
+                    for row in rows:
+                        await started.put(group.create_task(self._pay(aegis, row)))
+                await started.put(None)
 
     def _stop(self) -> None:
         self._is_stopping = True
-        if self._feed is not None:
-            self._feed.stop()
+        self._feed.stop()
+        self._err.print("interrupted: payments at work are finished; Ctrl-C again stops at once")
 
-    async def _pay_all(self, aegis: AegisPay) -> None:
-        at_work = asyncio.Semaphore(self._options.concurrency)
-        ahead: deque[asyncio.Task[tuple[int, Payment | BadRow]]] = deque()
-        self._feed = feed = Feed(self._rows)
-        feed.start()
-        async with asyncio.TaskGroup() as group:
-            while not self._is_stopping and (rows := await feed.take()):
-                for row in rows:
-                    ahead.append(group.create_task(self._pay(aegis, row, at_work)))
-                while len(ahead) > self._options.concurrency * _WINDOW or (ahead and ahead[0].done()):
-                    self._emit(*await ahead.popleft())
-            while ahead:
-                self._emit(*await ahead.popleft())
-
-    async def _pay(
-        self, aegis: AegisPay, row: Row | BadRow, at_work: asyncio.Semaphore
-    ) -> tuple[int, Payment | BadRow]:
+    async def _pay(self, aegis: AegisPay, row: Row | BadRow) -> _Done:
+        result: Payment | BadRow | None = None
         if isinstance(row, BadRow):
-            return row.line, row
-        async with at_work:
-            result = await self._pay_row(aegis, row)
-        if isinstance(result, Payment) and result.in_doubt:
-            result = await self._settle(aegis, result)
-        self._progress.advance()
+            result = row
+        else:
+            async with self._at_work:
+                if not self._is_stopping:
+                    result = await self._pay_row(aegis, row)
+            if isinstance(result, Payment) and result.in_doubt:
+                result = await self._settle(aegis, result)
+        if result is not None:
+            self._progress.advance(result.gateway if isinstance(result, Payment) else None)
         return row.line, result
 
     async def _pay_row(self, aegis: AegisPay, row: Row) -> Payment | BadRow:
+        fields = {"merchant": self._options.merchant, **row.fields}
         while True:
             try:
-                return await aegis.pay(**{"merchant": self._options.merchant, **row.fields})
+                return await aegis.pay(**fields)
             except OverloadedError:
                 await asyncio.sleep(_POLL_S)  # noqa: TID251 - back-pressure of this command, not of the engine
-            except (RequestError, UnknownGatewayError) as error:
-                return explain(error, row.line)
             except (PaymentParkedError, PaymentTimeoutError) as error:
-                return BadRow(row.line, "", str(error))
+                return await self._as_it_is(aegis, fields) or BadRow(row.line, "", str(error))
+            except (RequestError, UnknownGatewayError, CorruptStoreError) as error:
+                return explain(error, row.line)
+
+    async def _as_it_is(self, aegis: AegisPay, fields: dict[str, Any]) -> Payment | None:
+        """Return the payment of an accepted row that came to no end."""
+        with contextlib.suppress(PaymentNotFoundError):
+            return await aegis.get_payment_by_idempotency_key(fields["idempotency_key"], merchant=fields["merchant"])
+        return None
 
     async def _settle(self, aegis: AegisPay, payment: Payment) -> Payment:
         """Give an outcome in doubt some time to be resolved; the engine asks, this only looks."""
@@ -224,10 +220,20 @@ class _Run:
             payment = await aegis.get_payment(payment.id)
         return payment
 
+    async def _emit_all(self, started: asyncio.Queue[_Task | None]) -> None:
+        """Write results in the order of the rows; after a stop, up to the first row that had no turn."""
+        is_complete = True
+        while (task := await started.get()) is not None:
+            line, result = await task
+            if result is None:
+                is_complete = False
+            elif is_complete:
+                self._emit(line, result)
+
     def _emit(self, line: int, result: Payment | BadRow) -> None:
         if isinstance(result, BadRow):
             self._summary.reject()
-            self._err.print(f"rejected: {result}", highlight=False, markup=False, soft_wrap=True)
+            self._err.print(f"rejected: {result}", soft_wrap=True)
             text = rejected(result)
         else:
             self._summary.add(result)

@@ -110,14 +110,32 @@ CREATE INDEX IF NOT EXISTS ledger_reference ON ledger (gateway, reference);
 _COLUMNS = "gateway, reference, idempotency_key, digest, payment_id, amount_minor, currency, is_charged, answer"
 
 
+class ForeignFileError(Exception):
+    """The file is a database, but no provider's books; nothing was written to it."""
+
+
 class FileLedger:
     """Books in a SQLite file of their own, so that they outlive the engine's process.
 
     Writes survive the death of the process, not of the machine: a provider has its own machines.
+
+    Raises:
+        sqlite3.Error: the file cannot be opened or is no SQLite database.
+        ForeignFileError: it holds something else.
     """
 
     def __init__(self, path: str | Path) -> None:
         self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            self._prepare(path)
+        except BaseException:
+            self._database.close()
+            raise
+
+    def _prepare(self, path: str | Path) -> None:
+        names = {row[0] for row in self._database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if names and names != {"ledger"}:
+            raise ForeignFileError(f"{path} is a SQLite database of something else")
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=OFF")
         self._database.executescript(_SCHEMA)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import random
 from datetime import timedelta
 from typing import Any
@@ -48,8 +49,16 @@ class SimulatedGateway:
         latency_s: seconds per call, one number or (shortest, longest).
         contract: what to declare; everything by default.
         ledger: where the provider keeps its books; in memory by default.
-        down_after_calls: refuse every connection from this call on; ``None`` for never.
+        down_after_calls: calls served before every further connection is refused; ``None`` for always up.
         clock: where the deadline of a challenge is counted from.
+
+    Attributes:
+        success_rate, latency_s, down_after_calls: as above; they may be changed at any time.
+        is_up: set it to ``False`` and connections are refused until it is ``True`` again.
+        calls: how many calls have been made, refused ones included.
+
+    Raises:
+        ValueError: `success_rate` is no share, or `latency_s` no duration.
     """
 
     def __init__(
@@ -70,7 +79,7 @@ class SimulatedGateway:
         self._contract = contract if contract is not None else GatewayContract()
         self._seed = seed
         self.success_rate = success_rate
-        self.latency_s = (latency_s, latency_s) if isinstance(latency_s, int | float) else latency_s
+        self.latency_s = latency_s
         self.ledger: Ledger = ledger if ledger is not None else MemoryLedger()
         self.down_after_calls = down_after_calls
         self.is_up = True
@@ -91,9 +100,20 @@ class SimulatedGateway:
         """What this gateway declares."""
         return self._contract
 
+    @property
+    def latency_s(self) -> tuple[float, float]:
+        """Shortest and longest seconds per call; may be set to one number."""
+        return self._latency_s
+
+    @latency_s.setter
+    def latency_s(self, value: float | tuple[float, float]) -> None:
+        shortest_s, longest_s = (value, value) if isinstance(value, int | float) else value
+        if not 0.0 <= shortest_s <= longest_s < math.inf:
+            raise ValueError(f"latency_s is {value}: use seconds, or (shortest, longest)")
+        self._latency_s = (float(shortest_s), float(longest_s))
+
     async def charge(self, request: ChargeRequest) -> Outcome:
         """Charge as the script, the success rate and earlier requests under the same key say."""
-        self.calls += 1
         draw = self._draw("charge", request)
         await self._travel(draw)
         known = self.ledger.find_key(self._name, request.idempotency_key)
@@ -103,7 +123,6 @@ class SimulatedGateway:
 
     async def fetch_payment(self, request: ChargeRequest) -> Outcome | NotFound:
         """Say what the ledger holds for the reference."""
-        self.calls += 1
         await self._travel(self._draw("fetch", request))
         known = self.ledger.find_reference(self._name, request.reference)
         return NotFound() if known is None else _ANSWER.validate_json(known.answer)
@@ -161,11 +180,13 @@ class SimulatedGateway:
         return OutcomeUnknown(reason=Reason.TIMEOUT)
 
     async def _travel(self, draw: random.Random) -> None:
+        is_reachable = self._is_reachable()
+        self.calls += 1
+        if not is_reachable:
+            raise NotSentError(f"{self._name}: connection refused")
         shortest_s, longest_s = self.latency_s
         if longest_s > 0:
             await asyncio.sleep(draw.uniform(shortest_s, longest_s))  # noqa: TID251 - latency is what is simulated
-        if not self._is_reachable():
-            raise NotSentError(f"{self._name}: connection refused")
 
     def _is_reachable(self) -> bool:
         return self.is_up and (self.down_after_calls is None or self.calls < self.down_after_calls)

@@ -1,0 +1,160 @@
+"""What users may rely on: names, documentation, errors with a way out, and two faces with the same methods."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+
+import aegispay
+from aegispay import AegisPay, BlockingAegisPay
+from aegispay.domain.decide import decide
+from aegispay.domain.payment_method import Card, NetBanking, PayLater, Wallet
+from tests import builders as b
+
+NAMES = {
+    "the engine": ["AegisPay", "BlockingAegisPay", "AegisConfig", "RetryPolicy", "RoutingStrategy", "EngineHealth",
+                   "PaymentPage"],
+    "payments": ["Payment", "PaymentState", "Attempt", "AttemptStatus", "Failure", "Money", "Customer", "Address",
+                 "PaymentMethod", "PaymentMethodType", "Card", "Upi", "NetBanking", "Wallet", "PayLater", "Event",
+                 "EventType", "StoredEvent"],
+    "gateways": ["Gateway", "GatewayContract", "CaptureSupport", "LookupAuthority", "Fee", "ChargeRequest",
+                 "GatewayHealth", "NotFound", "SimulatedGateway"],
+    "outcomes": ["Outcome", "Approved", "RequiresAction", "NextAction", "Pending", "Declined", "DeclineKind",
+                 "NotProcessed", "OutcomeUnknown", "InvalidRequest", "GatewayMisconfigured", "Duplicate", "Reason"],
+    "stores": ["SqliteStore", "MemoryStore"],
+    "errors": ["AegisPayError", "RequestError", "ValidationError", "FieldError", "CardDataError",
+               "CurrencyMismatchError", "IdempotencyConflictError", "PaymentNotFoundError", "IllegalTransitionError",
+               "GatewayError", "UnknownGatewayError", "DuplicateGatewayError", "NoGatewayError", "NotSentError",
+               "StoreError", "VersionConflictError", "FencedError", "StoreUnavailableError", "CommitUnknownError",
+               "StoreOpenError", "StoreLockedError", "NewerSchemaError", "CorruptStoreError", "EngineStateError",
+               "EngineClosedError", "OverloadedError", "PaymentParkedError", "PaymentTimeoutError",
+               "EngineFailedError"],
+}  # fmt: skip
+"""Removing or renaming one of these breaks somebody; add a name here when you add it there."""
+
+METHODS = [
+    "open", "close", "create_payment", "pay", "process_payment", "get_payment", "get_payment_by_idempotency_key",
+    "list_payments", "payment_events", "payment_ref", "unpark_payment", "register_gateway", "enable_gateway",
+    "disable_gateway", "gateway_metrics", "health", "supervision_tree",
+]  # fmt: skip
+
+TOKEN = "tok_0a1b2c3d4e"
+ERRORS = [getattr(aegispay, name) for name in NAMES["errors"] if name != "FieldError"]
+PUBLIC_CLASSES = [thing for name in aegispay.__all__ if isinstance(thing := getattr(aegispay, name), type)]
+
+
+def own_methods(cls):
+    return {name: thing for name, thing in vars(cls).items() if inspect.isfunction(thing) and not name.startswith("_")}
+
+
+def test_the_public_names_are_these_and_in_these_groups():
+    assert aegispay.__all__ == [name for group in NAMES.values() for name in group]
+
+
+def test_every_public_name_is_there():
+    assert [name for name in aegispay.__all__ if not hasattr(aegispay, name)] == []
+
+
+@pytest.mark.parametrize("face", [AegisPay, BlockingAegisPay])
+def test_the_public_methods_are_these(face):
+    assert sorted(own_methods(face)) == sorted(METHODS)
+
+
+@pytest.mark.parametrize("cls", PUBLIC_CLASSES, ids=lambda cls: cls.__name__)
+def test_a_public_class_and_its_methods_are_documented(cls):
+    assert written_doc(cls), cls
+    assert [name for name, method in own_methods(cls).items() if not written_doc(method)] == []
+
+
+def written_doc(thing):
+    """Return the docstring, unless it is what a dataclass makes up."""
+    doc = (thing.__doc__ or "").strip()
+    return "" if doc.startswith(f"{thing.__name__}(") else doc
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_blocking_face_has_the_same_parameters(name):
+    def parameters(face):
+        return [
+            (p.name, p.kind, p.default, p.annotation)
+            for p in inspect.signature(getattr(face, name)).parameters.values()
+        ]
+
+    assert parameters(BlockingAegisPay) == parameters(AegisPay)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_blocking_face_waits_and_answers_the_same(name):
+    awaitable, blocking = getattr(AegisPay, name), getattr(BlockingAegisPay, name)
+    assert not inspect.iscoroutinefunction(blocking)
+    assert inspect.signature(blocking).return_annotation == inspect.signature(awaitable).return_annotation
+
+
+def test_the_two_faces_are_made_alike():
+    assert inspect.signature(BlockingAegisPay) == inspect.signature(AegisPay)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_arguments_past_the_first_are_by_keyword(name):
+    _, *rest = inspect.signature(getattr(AegisPay, name)).parameters.values()
+    assert all(p.kind in {p.KEYWORD_ONLY, p.VAR_KEYWORD} for p in rest[1:])
+
+
+ANY_METHOD_RAISES = {"EngineClosedError", "EngineFailedError"}
+RAISE_NOTHING_ELSE = {"close", "health", "supervision_tree", "payment_ref"}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_says_what_it_raises(name):
+    doc = inspect.getdoc(getattr(AegisPay, name)) or ""
+    assert ("Raises:" in doc or "raises what" in doc) is (name not in RAISE_NOTHING_ELSE)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_what_a_method_says_it_raises_is_public(name):
+    doc = inspect.getdoc(getattr(AegisPay, name)) or ""
+    named = re.findall(r"^    (\w+): ", doc.partition("Raises:")[2], flags=re.MULTILINE)
+    assert [error for error in named if getattr(aegispay, error, None) not in ERRORS] == []
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
+def test_an_error_says_what_to_do(error):
+    assert issubclass(error, aegispay.AegisPayError)
+    assert error.hint.strip().endswith(".")
+    is_a_family = error is aegispay.AegisPayError or aegispay.AegisPayError in error.__bases__
+    assert is_a_family or error.hint != aegispay.AegisPayError.hint, "a hint of its own"
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
+def test_an_error_belongs_to_one_family(error):
+    families = {
+        aegispay.RequestError, aegispay.GatewayError, aegispay.StoreError, aegispay.EngineStateError,
+    }  # fmt: skip
+    assert len(families & set(error.__mro__)) == (0 if error is aegispay.AegisPayError else 1)
+
+
+def test_a_hint_can_be_given_for_one_case():
+    assert aegispay.StoreError("full", hint="Free space.").hint == "Free space."
+
+
+METHODS_OF_PAYMENT = [
+    Card(token=TOKEN),
+    Wallet(provider="paypal", token=TOKEN),
+    PayLater(provider="klarna", token=TOKEN),
+    NetBanking(bank_code="HDFC", token=TOKEN),
+]
+
+
+@pytest.mark.parametrize("method", METHODS_OF_PAYMENT, ids=lambda method: type(method).__name__)
+def test_no_repr_shows_a_token(method):
+    command = b.create(payment_method=method)
+    payment = b.after(command, b.authenticate(), b.start())
+    shown = [method, command, *decide(None, command), payment, payment.request, *payment.attempts]
+    assert [thing for thing in shown if TOKEN in repr(thing) or TOKEN in str(thing)] == []
+
+
+def test_an_engine_that_is_not_open_shows_that():
+    assert repr(AegisPay(aegispay.MemoryStore())) == "<AegisPay closed>"
+    assert repr(BlockingAegisPay(aegispay.MemoryStore())) == "<BlockingAegisPay closed>"

@@ -1,0 +1,35 @@
+"""docs/simulated-gateway.md lists the whole script."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from aegispay.cli.gateways import GatewayEntry
+from aegispay.gateways.script import DECLINES, FAULTS, REQUIRES_ACTION_TOKEN
+
+DOCS = (Path(__file__).parents[3] / "docs" / "simulated-gateway.md").read_text(encoding="utf-8")
+TOKENS = {*DECLINES, *FAULTS, REQUIRES_ACTION_TOKEN}
+
+
+def test_every_token_of_the_script_is_in_the_docs_and_no_other():
+    listed = set(re.findall(r"^\| `(tok_\w+)` \|", DOCS, flags=re.MULTILINE))
+
+    assert listed == TOKENS
+
+
+@pytest.mark.parametrize("token", sorted(DECLINES))
+def test_the_docs_name_kind_and_reason_of_every_decline(token):
+    decline = DECLINES[token]
+    row = next(line for line in DOCS.splitlines() if line.startswith(f"| `{token}` |"))
+
+    assert f"`{decline.kind}`" in row
+    assert f"`{decline.reason}`" in row
+
+
+def test_every_setting_of_a_gateway_file_is_in_the_docs_and_no_other():
+    listed = set(re.findall(r"^\| `(\w+)` \|", DOCS, flags=re.MULTILINE)) - TOKENS
+
+    assert listed == set(GatewayEntry.model_fields)
