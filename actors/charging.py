@@ -17,6 +17,7 @@ from aegispay.config import AegisConfig
 from aegispay.domain import commands as c
 from aegispay.domain.contract import GatewayContract
 from aegispay.domain.draft import Draft
+from aegispay.domain.ids import is_payment_id
 from aegispay.domain.keys import attempt_id, charge_key, request_digest
 from aegispay.domain.outcome import NotProcessed, Outcome, OutcomeUnknown, Reason
 from aegispay.domain.payment import Attempt, Payment
@@ -30,11 +31,21 @@ from aegispay.domain.resolution import (
 )
 from aegispay.domain.routing import RoutingDecision, RoutingRequest
 from aegispay.domain.state import AttemptStatus, PaymentState
-from aegispay.errors import EngineFailedError, FencedError, IllegalTransitionError
+from aegispay.errors import (
+    EngineFailedError,
+    FencedError,
+    FieldError,
+    IllegalTransitionError,
+    NoGatewayError,
+    UnknownGatewayError,
+    ValidationError,
+)
+from aegispay.history import rebuild
 from aegispay.ports import ChargeRequest, Clock, EventStore, Gateway, NotFound
 
 _ROUTER_TIMEOUT_S = 10.0
 """The router answers from memory; longer than this it is being restarted, and the payment tries again."""
+_REPEATABLE = frozenset({PaymentState.FAILURE, PaymentState.CANCELLED})
 _STARTABLE = frozenset({PaymentState.AUTHENTICATED, PaymentState.PROCESSING})
 
 
@@ -110,6 +121,32 @@ class Charging:
         return self._services
 
     # --- the next attempt ---------------------------------------------------------------------------
+
+    def check_gateways(self, forced: str | None) -> None:
+        """Refuse to begin where there is nobody to begin with.
+
+        Raises:
+            NoGatewayError: no gateway is registered.
+            UnknownGatewayError: the request names one that is not.
+        """
+        gateways = self._services.gateways
+        if not gateways:
+            raise NoGatewayError("no gateway is registered")
+        if forced is not None and forced not in gateways:
+            raise UnknownGatewayError(f"gateway: {forced!r} is not registered; there are {', '.join(gateways)}")
+
+    async def check_retry(self, payment_id: str) -> None:
+        """Refuse to repeat a payment that succeeded or may still succeed.
+
+        Raises:
+            ValidationError: there is no such payment, or it has not failed.
+        """
+        repeated = None
+        if is_payment_id(payment_id):
+            repeated = rebuild(payment_id, await self._services.store.load(payment_id))
+        if repeated is None or repeated.state not in _REPEATABLE:
+            found = "no payment" if repeated is None else f"a payment that is {repeated.state}"
+            raise ValidationError([FieldError("retry_of", f"must name a payment that has failed; it names {found}")])
 
     async def next_attempt(self, draft: Draft) -> None:
         """Add the next attempt, or the end of the payment, if it is at the point where one of them has to come."""

@@ -29,8 +29,10 @@ from aegispay.domain.state import AttemptStatus, PaymentState
 from aegispay.errors import (
     AegisPayError,
     FencedError,
+    GatewayError,
     IdempotencyConflictError,
     PaymentNotFoundError,
+    RequestError,
     StoreError,
     StoreUnavailableError,
     VersionConflictError,
@@ -121,6 +123,8 @@ class PaymentActor(Actor):
     # --- requests -----------------------------------------------------------------------------------
 
     async def _submit(self, message: SubmitPayment) -> Payment:
+        if self._payment is None:
+            await self._check_new(message)
         known = self._payment
         if known is not None and known.fingerprint != message.fingerprint:
             fields = differing_fields(known.request, message.request)
@@ -132,6 +136,19 @@ class PaymentActor(Actor):
         if message.process:
             await self._begin(draft)
         return await self._commit(draft)
+
+    async def _check_new(self, message: SubmitPayment) -> None:
+        """Refuse what a new payment may not ask for; a repetition may, because it changes nothing."""
+        try:
+            if message.process or message.request.gateway is not None:
+                self._charging.check_gateways(message.request.gateway)
+            if message.request.retry_of is not None:
+                await self._charging.check_retry(message.request.retry_of)
+        except (GatewayError, RequestError):
+            if not self._is_loaded:
+                await self._load()
+            if self._payment is None:
+                raise
 
     def _create(self, message: SubmitPayment) -> c.CreatePayment:
         now = self._services.now()
@@ -146,9 +163,12 @@ class PaymentActor(Actor):
 
     async def _begin(self, draft: Draft) -> None:
         """Start processing unless that has happened already."""
-        if draft.payment is None or draft.payment.is_parked:
+        payment = draft.payment
+        if payment is None or payment.is_parked:
             return
-        if draft.payment.state is PaymentState.INITIATED:
+        if payment.open_attempt is None and not payment.state.is_final:
+            self._charging.check_gateways(payment.request.gateway)
+        if payment.state is PaymentState.INITIATED:
             apply(draft, c.AuthenticatePayment(at=self._services.now()))
         await self._charging.next_attempt(draft)
 
@@ -176,11 +196,13 @@ class PaymentActor(Actor):
 
     async def _wake(self) -> None:
         payment = self._payment
-        if payment is not None and not payment.is_parked:
-            await self._go_on(payment)
-        attempt = None if self._payment is None else self._payment.open_attempt
-        if attempt is None or not self._services.calls.is_under_way(attempt.operation_id):
-            self._services.recovered(self._id)
+        try:
+            if payment is not None and not payment.is_parked:
+                await self._go_on(payment)
+        finally:
+            attempt = None if self._payment is None else self._payment.open_attempt
+            if attempt is None or not self._services.calls.is_under_way(attempt.operation_id):
+                self._services.recovered(self._id)
 
     async def _go_on(self, payment: Payment) -> None:
         match payment.state:
@@ -200,7 +222,7 @@ class PaymentActor(Actor):
 
     async def _carry_on(self) -> None:
         draft = self._draft()
-        await self._charging.next_attempt(draft)
+        await self._begin(draft)
         await self._commit(draft)
 
     async def _wake_processing(self, payment: Payment) -> None:

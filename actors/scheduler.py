@@ -20,7 +20,14 @@ class _Look(ControlMessage):
 
 
 class SchedulerActor(Actor):
-    """Wakes payments whose `wake_at` has come. The timers live in the store, so none is lost in a restart."""
+    """Wakes payments whose `wake_at` has come. The timers live in the store, so none is lost in a restart.
+
+    Args:
+        interval_s: how often to look.
+        wake: tells a payment that its time has come.
+        look: done at every look, beside.
+        on_error: told when the store cannot be read; the next look tries again.
+    """
 
     def __init__(
         self,
@@ -29,6 +36,7 @@ class SchedulerActor(Actor):
         *,
         interval_s: float,
         wake: Callable[[str], None],
+        look: Callable[[], None],
         on_error: Callable[[StoreError], None],
     ) -> None:
         super().__init__()
@@ -36,6 +44,7 @@ class SchedulerActor(Actor):
         self._clock = clock
         self._interval_s = interval_s
         self._wake = wake
+        self._look = look
         self._on_error = on_error
 
     def on_start(self) -> None:
@@ -46,6 +55,7 @@ class SchedulerActor(Actor):
         """Handle one message."""
         if not isinstance(message, _Look):
             return super().on_receive(message)
+        self._look()
         try:
             for payment_id in await self._store.due(self._clock.now(), limit=_BATCH):
                 self._wake(payment_id)

@@ -179,6 +179,7 @@ class Assembly:
             self._clock,
             interval_s=self._config.wake_interval_s,
             wake=self._wake_due,
+            look=self._continue_recovery,
             on_error=lambda error: self._log.warning("timers_not_read", error=str(error), hint=error.hint),
         )
 
@@ -265,6 +266,10 @@ class Assembly:
     async def recover(self) -> None:
         """Go on with every payment that was being processed when the last engine ended."""
         await self.recovery.start()
+
+    def _continue_recovery(self) -> None:
+        if len(self.recovery):
+            self._spawn_task(self.recovery.advance())
 
     def _wake_due(self, payment_id: str) -> None:
         # What recovery has not come to yet is overdue as well, and must not overtake it.

@@ -22,7 +22,6 @@ from aegispay.domain.request import parse_request
 from aegispay.errors import (
     EngineClosedError,
     EngineFailedError,
-    NoGatewayError,
     PaymentNotFoundError,
     UnknownGatewayError,
     ValidationError,
@@ -182,7 +181,6 @@ class AegisPay:
             NoGatewayError: no gateway is registered.
             OverloadedError: too much is in flight; nothing happened.
         """
-        self._need_gateway(None)
         return await self._open_assembly().dispatcher.settle(_checked(payment_id), ProcessPayment())
 
     async def get_payment(self, payment_id: str) -> Payment:
@@ -343,18 +341,9 @@ class AegisPay:
             raise EngineFailedError(str(self._assembly.refusal))
         return self._assembly
 
-    def _need_gateway(self, forced: str | None) -> None:
-        gateways = self._open_assembly().gateways
-        if not gateways:
-            raise NoGatewayError("no gateway is registered")
-        if forced is not None and forced not in gateways:
-            raise UnknownGatewayError(f"gateway: {forced!r} is not registered; there are {', '.join(gateways)}")
-
     async def _submit(self, fields: PaymentFields, *, process: bool) -> Payment:
         self._open_assembly()
         request = parse_request(**fields)
-        if process or request.gateway is not None:
-            self._need_gateway(request.gateway)
         payment_id = derive_payment_id(self._store.salt, request.merchant, request.idempotency_key)
         message = SubmitPayment(request=request, fingerprint=request.fingerprint(), process=process)
         dispatcher = self._open_assembly().dispatcher

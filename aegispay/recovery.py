@@ -66,7 +66,7 @@ class Recovery:
                 attempts = await self._store.begin_recoveries(chosen)
             except StoreError:
                 self._running.difference_update(chosen)
-                self._waiting.update(dict.fromkeys(chosen))
+                self._waiting = dict.fromkeys([*chosen, *self._waiting])
                 raise
             for payment_id in chosen:
                 await self._go_on(payment_id, attempts[payment_id])

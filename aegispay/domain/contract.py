@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from aegispay.domain.money import currencies
 from aegispay.domain.payment_method import PaymentMethodType
+from aegispay.errors import FieldError, ValidationError
 
 
 class LookupAuthority(StrEnum):
@@ -78,7 +82,41 @@ class GatewayContract:
     concurrency_max: int = 256
     fees: tuple[Fee, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Refuse what would make the engine trust the gateway wrongly.
+
+        Raises:
+            ValidationError: naming every field that makes no sense.
+        """
+        wrong = [
+            *_seconds("timeout_s", self.timeout_s, is_zero_fine=False),
+            *_seconds("visibility_delay_s", self.visibility_delay_s),
+            *_seconds("authorization_validity_s", self.authorization_validity_s),
+            *(() if self.idempotency_window_s is None else _seconds("idempotency_window_s", self.idempotency_window_s)),
+            *_currencies(self.currencies),
+        ]
+        if self.concurrency_max < 1:
+            wrong.append(FieldError("contract.concurrency_max", "use 1 or more", repr(self.concurrency_max)))
+        if wrong:
+            raise ValidationError(wrong, hint="Correct the gateway's contract.")
+
     def fee(self, currency: str, method: PaymentMethodType) -> Fee | None:
         """Return the most specific fee for a charge, or ``None`` when no price is declared."""
         fitting = [fee for fee in self.fees if fee.currency in {None, currency} and fee.method in {None, method}]
         return max(fitting, key=lambda fee: (fee.currency is not None, fee.method is not None), default=None)
+
+
+def _seconds(name: str, value: float, *, is_zero_fine: bool = True) -> Iterator[FieldError]:
+    if not math.isfinite(value) or value < 0 or (value == 0 and not is_zero_fine):
+        least = "0 or more" if is_zero_fine else "more than 0"
+        yield FieldError(f"contract.{name}", f"use {least} seconds", repr(value)[:40])
+
+
+def _currencies(given: object) -> Iterator[FieldError]:
+    if given is None:
+        return
+    if not isinstance(given, frozenset):
+        yield FieldError("contract.currencies", "use a frozenset of ISO 4217 codes, or None for all", repr(given)[:40])
+        return
+    for unknown in sorted(given - set(currencies()), key=repr):
+        yield FieldError("contract.currencies", "use ISO 4217 codes in capitals", repr(unknown)[:40])
