@@ -102,6 +102,7 @@ class Dispatcher:
             except AskTimeoutError as late:
                 raise PaymentTimeoutError(f"{payment_id} did not answer in time; it goes on") from late
             except (ActorCrashedError, ActorDeadError):
+                await asyncio.sleep(0)  # noqa: TID251 - the supervisor's turn, before it is asked again
                 continue
             return payment
 
