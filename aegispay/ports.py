@@ -193,6 +193,10 @@ class EventStore(Protocol):
         """Return how many payments are in each state."""
         ...
 
+    async def recoveries(self) -> dict[str, int]:
+        """Return how many attempts to recover each payment has had since its last success, where there were any."""
+        ...
+
     async def begin_recoveries(self, payment_ids: Sequence[str]) -> dict[str, int]:
         """Count, durably and in one transaction, one more attempt to recover each of these payments.
 

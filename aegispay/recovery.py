@@ -11,12 +11,16 @@ from aegispay.ports import EventStore
 Park = Callable[[str, str], Awaitable[None]]
 """Sets a payment aside: its id and why."""
 
+_SMALLER = 4
+"""By how much the company shrinks with each attempt that was not survived."""
+
 
 class Recovery:
     """Wakes unfinished payments, and counts each attempt on disk before it is made.
 
     A payment that takes the whole process down would otherwise do so at every start: after `attempts_max` starts
-    that it did not survive, it is parked instead.
+    that it did not survive, it is parked instead. So that it takes no others along, payments that did not survive an
+    earlier attempt are picked up last and in ever smaller company, for the last time alone.
 
     Args:
         wake: tells a payment to go on.
@@ -31,7 +35,7 @@ class Recovery:
         self._park = park
         self._attempts_max = attempts_max
         self._concurrency = concurrency
-        self._waiting: dict[str, None] = {}
+        self._waiting: dict[str, int] = {}
         self._running: set[str] = set()
 
     def __len__(self) -> int:
@@ -40,7 +44,9 @@ class Recovery:
 
     async def start(self) -> None:
         """Find what is unfinished and pick up the first of it; `advance` does the rest."""
-        self._waiting = dict.fromkeys(await self._store.unfinished())
+        earlier = await self._store.recoveries()
+        attempts = {payment_id: earlier.get(payment_id, 0) for payment_id in await self._store.unfinished()}
+        self._waiting = dict(sorted(attempts.items(), key=lambda item: item[1]))
         await self.advance()
 
     async def end(self, payment_id: str) -> None:
@@ -63,20 +69,28 @@ class Recovery:
         """Pick up as many as there is room for."""
         while chosen := self._take():
             try:
-                attempts = await self._store.begin_recoveries(chosen)
+                attempts = await self._store.begin_recoveries(tuple(chosen))
             except StoreError:
                 self._running.difference_update(chosen)
-                self._waiting = dict.fromkeys([*chosen, *self._waiting])
+                self._waiting = {**chosen, **self._waiting}
                 raise
             for payment_id in chosen:
                 await self._go_on(payment_id, attempts[payment_id])
 
-    def _take(self) -> list[str]:
-        chosen = list(islice(self._waiting, self._concurrency - len(self._running)))
+    def _take(self) -> dict[str, int]:
+        """Return who comes next, with their attempts so far: all of them have had the same number."""
+        level = next(iter(self._waiting.values()), 0)
+        first = islice(self._waiting.items(), max(0, self._room(level) - len(self._running)))
+        chosen = {payment_id: attempts for payment_id, attempts in first if attempts == level}
         for payment_id in chosen:
             del self._waiting[payment_id]
         self._running.update(chosen)
         return chosen
+
+    def _room(self, attempts: int) -> int:
+        if attempts >= self._attempts_max - 1:
+            return 1
+        return max(1, self._concurrency // int(_SMALLER**attempts))
 
     async def _go_on(self, payment_id: str, attempts: int) -> None:
         if attempts <= self._attempts_max:

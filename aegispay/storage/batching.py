@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
@@ -49,20 +50,44 @@ class Batcher(Generic[Q, A]):
                 count = min(len(self._waiting), self._batch_max)
                 batch = [self._waiting.popleft() for _ in range(count)]
                 self.batches += 1
-                await self._serve_one(batch)
+                await self._serve_batch(batch)
         finally:
             self._task = None
+            # Only a loop that is being torn down leaves any behind.
+            for _, future in self._waiting:
+                future.cancel()
+            self._waiting.clear()
 
-    async def _serve_one(self, batch: list[tuple[Q, asyncio.Future[A]]]) -> None:
+    async def _serve_batch(self, batch: list[tuple[Q, asyncio.Future[A]]]) -> None:
+        answers: list[A | BaseException]
         try:
             answers = await self._serve([request for request, _ in batch])
+            assert len(answers) == len(batch), f"{len(answers)} answers to {len(batch)} requests"
         except Exception as error:  # noqa: BLE001 - it is everybody's answer
-            answers = [error] * len(batch)
+            answers = [_own(error) for _ in batch]
+        except BaseException:
+            for _, future in batch:
+                future.cancel()
+            raise
         for (_, future), answer in zip(batch, answers, strict=True):
-            if future.done():
-                continue
-            if isinstance(answer, BaseException):
-                future.set_exception(answer)
-                future.exception()
-            else:
-                future.set_result(answer)
+            if not future.done():
+                _answer(future, answer)
+
+
+def _answer(future: asyncio.Future[A], answer: A | BaseException) -> None:
+    if isinstance(answer, BaseException):
+        future.set_exception(answer)
+        # Marks it as seen: a caller who went away is no reason for a warning.
+        future.exception()
+    else:
+        future.set_result(answer)
+
+
+def _own(error: Exception) -> Exception:
+    """Return a copy: one exception raised by hundreds of callers would gather all their tracebacks."""
+    try:
+        own = copy.copy(error)
+    except Exception:  # noqa: BLE001 - an exception that cannot be copied is shared
+        return error
+    own.__cause__ = error.__cause__
+    return own

@@ -17,7 +17,7 @@ def link(
     event_type: str,
     schema_version: int,
     recorded_at_us: int,
-    data: str,
+    data: bytes,
 ) -> bytes:
     """Return the hash of an event, 32 bytes.
 
@@ -29,7 +29,7 @@ def link(
         event_type: as stored.
         schema_version: as stored.
         recorded_at_us: microseconds since 1970 UTC.
-        data: the event's content exactly as stored.
+        data: the event's content exactly as stored, UTF-8.
     """
     head = f"{position}|{payment_id}|{version}|{event_type}|{schema_version}|{recorded_at_us}|"
-    return hashlib.sha256(previous + head.encode() + data.encode()).digest()
+    return hashlib.sha256(previous + head.encode() + data).digest()

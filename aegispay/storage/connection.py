@@ -10,22 +10,52 @@ from urllib.parse import quote
 
 import aiosqlite
 
+from aegispay.errors import StoreOpenError
+from aegispay.storage.migrations import read_version
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_BUSY_S = 5.0
+BUSY_S = 5.0
 """How long SQLite waits for another process's lock, such as a backup's."""
 
 
-async def connect(path: Path, *, read_only: bool = False) -> aiosqlite.Connection:
-    """Open the file; durable on every commit."""
-    uri = f"file:{quote(str(path))}?mode={'ro' if read_only else 'rwc'}"
-    connection = await aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_S)
-    if not read_only:
-        await connection.execute("PRAGMA journal_mode=WAL")
-        await connection.execute("PRAGMA synchronous=FULL")
-    await connection.execute("PRAGMA cache_size=-65536")
+def uri(path: Path, *, read_only: bool) -> str:
+    """Return SQLite's name for the file, whatever characters its path has."""
+    return f"file:{quote(str(path))}?mode={'ro' if read_only else 'rwc'}"
+
+
+async def connect(path: Path, *, read_only: bool = False, busy_s: float = BUSY_S) -> aiosqlite.Connection:
+    """Open the file; durable on every commit.
+
+    Raises:
+        sqlite3.Error: it is no database, or may not be read.
+        StoreOpenError: it is not ours, or the file system cannot do what durable writing beside reading needs.
+    """
+    name = uri(path, read_only=read_only)
+    # Fails here and not on aiosqlite's thread, which would go on for a while and speak to a loop that may be closed.
+    sqlite3.connect(name, uri=True).close()
+    connection = await aiosqlite.connect(name, uri=True, isolation_level=None, timeout=busy_s)
+    try:
+        await on_thread(connection, _configure, raw(connection), path, read_only=read_only)
+    except BaseException:
+        # Its thread would outlive us and keep the process from ending.
+        await connection.close()
+        raise
     return connection
+
+
+def _configure(database: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
+    if not read_only:
+        # First, because the next line would change another program's file.
+        read_version(database, str(path))
+        mode = database.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+        if mode != "wal":
+            raise StoreOpenError(
+                f"{path}: this file system has no write-ahead log (SQLite chose {mode!r})", hint="Use a local disk."
+            )
+        database.execute("PRAGMA synchronous=FULL")
+    database.execute("PRAGMA cache_size=-65536")
 
 
 async def on_thread(

@@ -54,31 +54,56 @@ class FileLock:
             StoreOpenError: the lock file cannot be written.
         """
         try:
-            file = open(self._path, "a+", encoding="utf-8")  # noqa: SIM115 - it stays open as long as the engine
+            file = self._lock_current() or (self._replace() if is_takeover else None)
+            if file is None:
+                raise StoreLockedError(f"{self._database} is open in another engine: {self._holder()}")
+            self._file = file
+            file.seek(0)
+            file.truncate()
+            json.dump({"pid": os.getpid(), "host": socket.gethostname(), "since": now.isoformat()}, file)
+            file.flush()
         except OSError as error:
+            self.release()
             raise StoreOpenError(f"{self._path} cannot be written: {error.strerror}") from error
-        if not _try_lock(file):
-            holder = self._holder(file)
-            file.close()
-            if is_takeover:
-                return
-            raise StoreLockedError(f"{self._database} is open in another engine: {holder}")
-        file.seek(0)
-        file.truncate()
-        json.dump({"pid": os.getpid(), "host": socket.gethostname(), "since": now.isoformat()}, file)
-        file.flush()
-        self._file = file
 
     def release(self) -> None:
         """Give the lock back. Idempotent."""
         file, self._file = self._file, None
         if file is not None:
+            with contextlib.suppress(OSError):
+                file.close()
+
+    def _lock_current(self) -> TextIOWrapper | None:
+        while True:
+            file = _open(self._path)
+            if not _try_lock(file):
+                file.close()
+                return None
+            if self._is_current(file):
+                return file
+            # Between opening and locking, somebody took over: this is the lock of the past.
             file.close()
 
-    @staticmethod
-    def _holder(file: TextIOWrapper) -> str:
+    def _replace(self) -> TextIOWrapper:
+        """Put a new lock in place of the one that is held, so that the next engine is refused in our name."""
+        new = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+        file = _open(new)
+        _try_lock(file)
+        new.replace(self._path)
+        return file
+
+    def _is_current(self, file: TextIOWrapper) -> bool:
+        try:
+            return os.path.samestat(os.fstat(file.fileno()), self._path.stat())
+        except FileNotFoundError:
+            return False
+
+    def _holder(self) -> str:
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-            file.seek(0)
-            held = json.load(file)
+            held = json.loads(self._path.read_text(encoding="utf-8"))
             return f"process {held['pid']} on {held['host']} since {held['since']}"
         return "its holder left no name"
+
+
+def _open(path: Path) -> TextIOWrapper:
+    return open(path, "a+", encoding="utf-8")

@@ -5,17 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from aegispay.clock import SystemClock
-from aegispay.domain.events import decode, encode
+from aegispay.domain.events import Event, decode, encode
 from aegispay.domain.projection import PaymentRow
 from aegispay.domain.state import PaymentState
-from aegispay.errors import VersionConflictError
+from aegispay.errors import CommitUnknownError, StoreError, StoreUnavailableError, VersionConflictError
 from aegispay.ports import Append, Clock, Parking, PaymentQuery, RowPage, StoredEvent
 from aegispay.storage.chain import GENESIS, link
-from aegispay.storage.queries import LIMIT_MAX, list_statement, read_cursor, write_cursor
+from aegispay.storage.queries import LIMIT_MAX, checked_limit, read_cursor, write_cursor
 from aegispay.storage.rows import to_us
 
 
@@ -25,7 +24,8 @@ class MemoryStore:
     Args:
         clock: when events are recorded.
         salt: secret from which payment ids are derived; fixed, so that tests repeat.
-        faults: for tests: called at ``before_commit`` and ``after_commit``; what it raises happens there.
+        faults: for tests: called at ``before_commit`` and ``after_commit`` of each append; what it raises happens
+            there. As on a disk, an `OSError` is a `StoreUnavailableError` before and a `CommitUnknownError` after.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class MemoryStore:
         self._log: list[StoredEvent] = []
         self._streams: defaultdict[str, list[StoredEvent]] = defaultdict(list)
         self._rows: dict[str, PaymentRow] = {}
+        self._keys: dict[tuple[str, str], str] = {}
         self._recoveries: dict[str, int] = {}
         self._parked: dict[str, Parking] = {}
         self._gateways: dict[str, str] = {}
@@ -62,45 +63,57 @@ class MemoryStore:
 
     async def append(self, append: Append) -> int:
         """Write events and row at once; others may run before and after."""
-        assert append.row.payment_id == append.payment_id, "a row stands for its own payment"
+        # Through JSON and back, so that what a real store could not keep does not pass here either.
+        data = [encode(event) for event in append.events]
+        kept = [decode(e.type, e.schema_version, each) for e, each in zip(append.events, data, strict=True)]
         await _let_others_run()
-        self._fault("before_commit")
-        stream = self._streams[append.payment_id]
-        if len(stream) != append.expected_version:
-            raise VersionConflictError(
-                payment_id=append.payment_id, expected=append.expected_version, actual=len(stream)
-            )
+        self._fault("before_commit", StoreUnavailableError)
+        self._refuse_unfit(append)
         recorded_at = self._clock.now()
-        for event in append.events:
-            # Through JSON and back, so that what a real store could not keep does not pass here either.
-            data = encode(event).decode()
-            kept = decode(event.type, event.schema_version, data)
-            position, version = len(self._log) + 1, len(stream) + 1
-            digest = link(
-                bytes.fromhex(self._log[-1].hash) if self._log else GENESIS,
-                position=position,
-                payment_id=append.payment_id,
-                version=version,
-                event_type=event.type,
-                schema_version=event.schema_version,
-                recorded_at_us=to_us(recorded_at),
-                data=data,
-            )
-            stored = StoredEvent(
-                position=position,
-                payment_id=append.payment_id,
-                version=version,
-                event=kept,
-                recorded_at=recorded_at,
-                hash=digest.hex(),
-            )
-            self._log.append(stored)
-            stream.append(stored)
+        for event, each in zip(kept, data, strict=True):
+            self._add_event(append.payment_id, event, each, recorded_at)
         self._rows[append.payment_id] = append.row
-        self._fault("after_commit")
-        version = len(stream)
+        self._keys[append.row.merchant, append.row.idempotency_key] = append.payment_id
+        version = len(self._streams[append.payment_id])
+        self._fault("after_commit", CommitUnknownError)
         await _let_others_run()
         return version
+
+    def _refuse_unfit(self, append: Append) -> None:
+        payment_id, row = append.payment_id, append.row
+        actual = len(self._streams.get(payment_id, ()))
+        if actual != append.expected_version:
+            raise VersionConflictError(payment_id=payment_id, expected=append.expected_version, actual=actual)
+        owner = self._keys.get((row.merchant, row.idempotency_key), payment_id)
+        if owner != payment_id:
+            raise StoreUnavailableError(
+                f"{payment_id}: nothing was written: its merchant and key belong to {owner}",
+                hint="Repeating this will not help; other payments are not affected.",
+            )
+
+    def _add_event(self, payment_id: str, event: Event, data: bytes, recorded_at: datetime) -> None:
+        stream = self._streams[payment_id]
+        position, version = len(self._log) + 1, len(stream) + 1
+        digest = link(
+            bytes.fromhex(self._log[-1].hash) if self._log else GENESIS,
+            position=position,
+            payment_id=payment_id,
+            version=version,
+            event_type=event.type,
+            schema_version=event.schema_version,
+            recorded_at_us=to_us(recorded_at),
+            data=data,
+        )
+        stored = StoredEvent(
+            position=position,
+            payment_id=payment_id,
+            version=version,
+            event=event,
+            recorded_at=recorded_at,
+            hash=digest.hex(),
+        )
+        self._log.append(stored)
+        stream.append(stored)
 
     async def load(self, payment_id: str, *, after_version: int = 0) -> tuple[StoredEvent, ...]:
         """Return the payment's events in order."""
@@ -113,12 +126,11 @@ class MemoryStore:
 
     async def read_all(self, *, after: int = 0, limit: int = 1000) -> tuple[StoredEvent, ...]:
         """Return events of all payments in the order of the log."""
-        return tuple(self._log[after : after + limit])
+        return tuple(self._log[after : after + checked_limit(limit)])
 
     async def list_payments(self, query: PaymentQuery) -> RowPage:
         """Return a page of rows, newest first."""
-        list_statement(query)
-        assert query.limit <= LIMIT_MAX
+        limit = checked_limit(query.limit, most=LIMIT_MAX)
         cursor = None if query.after is None else read_cursor(query.after)
         fitting = [
             row
@@ -126,8 +138,8 @@ class MemoryStore:
             if self._fits(row, query) and (cursor is None or (to_us(row.created_at), row.payment_id) < cursor)
         ]
         fitting.sort(key=lambda row: (row.created_at, row.payment_id), reverse=True)
-        page = tuple(fitting[: query.limit])
-        return RowPage(rows=page, next_cursor=write_cursor(page[-1]) if len(fitting) > query.limit else None)
+        page = tuple(fitting[:limit])
+        return RowPage(rows=page, next_cursor=write_cursor(page[-1]) if len(fitting) > limit else None)
 
     def _fits(self, row: PaymentRow, query: PaymentQuery) -> bool:
         names = ("merchant", "state", "customer_id", "gateway", "currency", "in_doubt", "has_incident")
@@ -146,7 +158,7 @@ class MemoryStore:
             for row in self._rows.values()
             if row.wake_at is not None and row.wake_at <= at and row.payment_id not in self._parked
         ]
-        return tuple(payment_id for _, payment_id in sorted(due)[:limit])
+        return tuple(payment_id for _, payment_id in sorted(due)[: checked_limit(limit)])
 
     async def unfinished(self) -> tuple[str, ...]:
         """Return who was being processed."""
@@ -162,10 +174,15 @@ class MemoryStore:
             counts[row.state] += 1
         return dict(counts)
 
-    async def begin_recovery(self, payment_id: str) -> int:
-        """Count one more attempt."""
-        self._recoveries[payment_id] = self._recoveries.get(payment_id, 0) + 1
-        return self._recoveries[payment_id]
+    async def recoveries(self) -> dict[str, int]:
+        """Return the attempts so far."""
+        return dict(self._recoveries)
+
+    async def begin_recoveries(self, payment_ids: Sequence[str]) -> dict[str, int]:
+        """Count one more attempt each."""
+        counts = {payment_id: self._recoveries.get(payment_id, 0) + 1 for payment_id in payment_ids}
+        self._recoveries.update(counts)
+        return counts
 
     async def end_recovery(self, payment_id: str) -> None:
         """Forget the attempts."""
@@ -173,7 +190,7 @@ class MemoryStore:
 
     async def park(self, parking: Parking) -> None:
         """Set the payment aside."""
-        self._parked.setdefault(parking.payment_id, replace(parking))
+        self._parked.setdefault(parking.payment_id, parking)
 
     async def unpark(self, payment_id: str) -> None:
         """Let the payment go on."""
@@ -182,7 +199,7 @@ class MemoryStore:
 
     async def parked(self) -> tuple[Parking, ...]:
         """Return what is parked, oldest first."""
-        return tuple(sorted(self._parked.values(), key=lambda parking: parking.parked_at))
+        return tuple(sorted(self._parked.values(), key=lambda parking: (parking.parked_at, parking.payment_id)))
 
     async def save_gateway(self, name: str, data: str) -> None:
         """Keep a gateway's state."""
@@ -192,9 +209,12 @@ class MemoryStore:
         """Return what was kept."""
         return dict(self._gateways)
 
-    def _fault(self, point: str) -> None:
-        if self.faults is not None:
-            self.faults(point)
+    def _fault(self, point: str, meaning: type[StoreError]) -> None:
+        try:
+            if self.faults is not None:
+                self.faults(point)
+        except OSError as error:
+            raise meaning(f"{point}: {error}") from error
 
 
 class _let_others_run:  # noqa: N801 - reads as the statement it is

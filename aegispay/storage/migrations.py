@@ -4,43 +4,88 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+from collections.abc import Callable, Iterator, Sequence
 from importlib.resources import files
 
 from aegispay.errors import NewerSchemaError, StoreOpenError
 
-SCHEMA_VERSION = 1
-"""What this code reads and writes."""
+APPLICATION_ID = 0x41506179
+"""Stands in the header of every file of ours ("APay"), so that no other program's database is taken for one."""
 
 _SALT_BYTES = 32
 
 
-def migrate(database: sqlite3.Connection, path: str) -> None:
-    """Bring the file to today's schema.
+def _create(database: sqlite3.Connection) -> None:
+    script = files("aegispay.storage").joinpath("schema.sql").read_text(encoding="utf-8")
+    for statement in _split(script):
+        database.execute(statement)
+    # Made here and nowhere else: payment ids depend on it.
+    salt = secrets.token_bytes(_SALT_BYTES)
+    database.executemany("INSERT INTO meta VALUES (?, ?)", [("salt", salt), ("epoch", b"\0")])
+    database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+Step = Callable[[sqlite3.Connection], None]
+
+STEPS: tuple[Step, ...] = (_create,)
+"""Step n brings a file from schema n to n + 1. A step that was released is never changed: add one."""
+
+SCHEMA_VERSION = len(STEPS)
+"""What this code reads and writes."""
+
+
+def migrate(database: sqlite3.Connection, path: str, steps: Sequence[Step] = STEPS) -> None:
+    """Bring the file to today's schema; a step that fails leaves the file as the step before it made it.
 
     Raises:
         NewerSchemaError: the file is newer than this code.
         StoreOpenError: the file is a SQLite database, but not one of AegisPay's.
     """
-    version = check_version(database, path)
-    if version == 0:
-        statements = files("aegispay.storage").joinpath("schema.sql").read_text(encoding="utf-8")
-        # Made here and nowhere else: payment ids depend on it.
-        salt = secrets.token_bytes(_SALT_BYTES).hex()
-        database.executescript(  # the salt is hexadecimal, the rest constant
-            f"BEGIN IMMEDIATE; {statements}"  # noqa: S608
-            f"INSERT INTO meta VALUES ('salt', x'{salt}'), ('epoch', x'00');"
-            f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-        )
+    for number in range(read_version(database, path, known=len(steps)), len(steps)):
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            steps[number](database)
+            database.execute(f"PRAGMA user_version = {number + 1}")
+            database.execute("COMMIT")
+        except BaseException:
+            if database.in_transaction:
+                database.execute("ROLLBACK")
+            raise
 
 
-def check_version(database: sqlite3.Connection, path: str) -> int:
-    """Return the file's schema version; 0 for an empty file."""
+def read_version(database: sqlite3.Connection, path: str, known: int = SCHEMA_VERSION) -> int:
+    """Return the file's schema version; 0 for an empty file.
+
+    Raises:
+        NewerSchemaError: the file is newer than this code.
+        StoreOpenError: the file is a SQLite database, but not one of AegisPay's.
+    """
+    if database.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        if database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            raise StoreOpenError(
+                f"{path} is a SQLite database of another program", hint="Choose another path; it was not touched."
+            )
+        return 0
     version: int = database.execute("PRAGMA user_version").fetchone()[0]
-    if version > SCHEMA_VERSION:
-        raise NewerSchemaError(f"{path} has schema {version}; this AegisPay knows {SCHEMA_VERSION}")
-    if version == 0 and database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        raise StoreOpenError(f"{path} is a SQLite database of another program")
+    if version > known:
+        raise NewerSchemaError(f"{path} has schema {version}; this AegisPay knows {known}")
     return version
+
+
+def check_version(database: sqlite3.Connection, path: str) -> None:
+    """Check that the file can be read as it is, without migrating it.
+
+    Raises:
+        StoreOpenError: it is empty, or not one of AegisPay's, or of another schema version.
+    """
+    version = read_version(database, path)
+    if version == 0:
+        raise StoreOpenError(f"{path} is empty: no AegisPay has written to it", hint="Check the path.")
+    if version < SCHEMA_VERSION:
+        raise StoreOpenError(
+            f"{path} has schema {version}, this AegisPay reads {SCHEMA_VERSION}",
+            hint="Open it with an engine once: that brings it up to date.",
+        )
 
 
 def raise_epoch(database: sqlite3.Connection) -> int:
@@ -55,3 +100,13 @@ def raise_epoch(database: sqlite3.Connection) -> int:
 def read_epoch(database: sqlite3.Connection) -> int:
     """Return the epoch of the engine that opened the file last."""
     return int.from_bytes(database.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()[0])
+
+
+def _split(script: str) -> Iterator[str]:
+    # `executescript` would end the transaction that this is part of.
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

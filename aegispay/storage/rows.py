@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from aegispay.domain.events import decode
+from aegispay.domain.events import Event, decode
 from aegispay.domain.projection import PaymentRow
 from aegispay.domain.state import PaymentState
 from aegispay.errors import AegisPayError, CorruptStoreError
@@ -70,48 +70,70 @@ def changed_values(row: PaymentRow, version: int) -> tuple[Any, ...]:
 
 
 def read_row(values: tuple[Any, ...]) -> PaymentRow:
-    """Return the payment row that stands in `ROW_COLUMNS`."""
-    return PaymentRow(
-        payment_id=values[0],
-        merchant=values[1],
-        idempotency_key=values[2],
-        state=PaymentState(values[3]),
-        in_doubt=bool(values[4]),
-        has_incident=bool(values[5]),
-        amount_minor=values[6],
-        currency=values[7],
-        captured_minor=values[8],
-        refunded_minor=values[9],
-        customer_id=values[10],
-        method=values[11],
-        gateway=values[12],
-        created_at=from_us(values[13]),
-        updated_at=from_us(values[14]),
-        wake_at=None if values[15] is None else from_us(values[15]),
-    )
+    """Return the payment row that stands in `ROW_COLUMNS`.
+
+    Raises:
+        CorruptStoreError: it cannot be read.
+    """
+    try:
+        return PaymentRow(
+            payment_id=values[0],
+            merchant=values[1],
+            idempotency_key=values[2],
+            state=PaymentState(values[3]),
+            in_doubt=bool(values[4]),
+            has_incident=bool(values[5]),
+            amount_minor=values[6],
+            currency=values[7],
+            captured_minor=values[8],
+            refunded_minor=values[9],
+            customer_id=values[10],
+            method=values[11],
+            gateway=values[12],
+            created_at=from_us(values[13]),
+            updated_at=from_us(values[14]),
+            wake_at=None if values[15] is None else from_us(values[15]),
+        )
+    except (ValueError, OverflowError) as error:
+        raise CorruptStoreError(f"the row of {values[0]} cannot be read: {error}") from error
 
 
 EVENT_COLUMNS = "position, payment_id, version, type, schema_version, data, recorded_at, hash"
 
 
-def read_event(values: tuple[Any, ...]) -> StoredEvent:
-    """Return the event that stands in `EVENT_COLUMNS`.
+def decode_event(values: tuple[Any, ...]) -> Event:
+    """Return what happened, from the event that stands in `EVENT_COLUMNS`.
 
     Raises:
         CorruptStoreError: it cannot be read.
     """
-    position, payment_id, version, event_type, schema_version, data, recorded_at, digest = values
     try:
-        event = decode(event_type, schema_version, data)
+        return decode(values[3], values[4], values[5])
     except (ValueError, TypeError, AegisPayError) as error:
-        raise CorruptStoreError(
-            f"event {position} (version {version} of {payment_id}) cannot be read: {type(error).__name__}"
-        ) from error
-    return StoredEvent(
-        position=position,
-        payment_id=payment_id,
-        version=version,
-        event=event,
-        recorded_at=from_us(recorded_at),
-        hash=digest.hex(),
+        raise _unreadable(values, error) from error
+
+
+def read_event(values: tuple[Any, ...]) -> StoredEvent:
+    """Return the whole event that stands in `EVENT_COLUMNS`.
+
+    Raises:
+        CorruptStoreError: it cannot be read.
+    """
+    try:
+        return StoredEvent(
+            position=values[0],
+            payment_id=values[1],
+            version=values[2],
+            event=decode_event(values),
+            recorded_at=from_us(values[6]),
+            hash=values[7].hex(),
+        )
+    except OverflowError as error:
+        raise _unreadable(values, error) from error
+
+
+def _unreadable(values: tuple[Any, ...], error: Exception) -> CorruptStoreError:
+    # Only the kind of error: its text could show what stands in the event.
+    return CorruptStoreError(
+        f"event {values[0]} (version {values[2]} of {values[1]}) cannot be read: {type(error).__name__}"
     )

@@ -34,12 +34,16 @@ CREATE TABLE payments (
     UNIQUE (merchant, idempotency_key)
 ) STRICT, WITHOUT ROWID;
 
+-- Lists are newest first: each index holds that order after its filter.
 CREATE INDEX payments_created ON payments (created_at, payment_id);
+CREATE INDEX payments_merchant ON payments (merchant, created_at, payment_id);
 CREATE INDEX payments_state ON payments (state, created_at, payment_id);
+CREATE INDEX payments_currency ON payments (currency, created_at, payment_id);
 CREATE INDEX payments_customer ON payments (customer_id, created_at, payment_id) WHERE customer_id IS NOT NULL;
-CREATE INDEX payments_wake ON payments (wake_at) WHERE wake_at IS NOT NULL;
+CREATE INDEX payments_gateway ON payments (gateway, created_at, payment_id) WHERE gateway IS NOT NULL;
 CREATE INDEX payments_in_doubt ON payments (created_at, payment_id) WHERE in_doubt = 1;
 CREATE INDEX payments_incident ON payments (created_at, payment_id) WHERE has_incident = 1;
+CREATE INDEX payments_wake ON payments (wake_at, payment_id) WHERE wake_at IS NOT NULL;
 
 -- Payments set aside, and how often each unfinished payment has been recovered without success.
 CREATE TABLE parking (

@@ -14,21 +14,26 @@ import aiosqlite
 from aegispay.clock import SystemClock
 from aegispay.domain.events import encode
 from aegispay.domain.state import PaymentState
-from aegispay.errors import EngineClosedError, StoreOpenError, StoreUnavailableError
+from aegispay.errors import CorruptStoreError, StoreError, StoreOpenError, StoreUnavailableError
 from aegispay.ports import Append, Clock, Parking, PaymentQuery, RowPage, StoredEvent
+from aegispay.storage import statements as sql
+from aegispay.storage.appends import Write
 from aegispay.storage.batching import Batcher
-from aegispay.storage.connection import connect, on_thread, raw
+from aegispay.storage.connection import BUSY_S, connect, on_thread, raw
+from aegispay.storage.location import locate
 from aegispay.storage.lock import FileLock
 from aegispay.storage.migrations import check_version, migrate, raise_epoch
-from aegispay.storage.queries import list_statement, write_cursor
-from aegispay.storage.rows import EVENT_COLUMNS, from_us, read_event, read_row, to_us
-from aegispay.storage.writer import FaultHook, Write, Writer
+from aegispay.storage.queries import checked_limit, list_statement, write_cursor
+from aegispay.storage.rows import from_us, read_event, read_row, to_us
+from aegispay.storage.writer import FaultHook, Request, Statements, Writer
 
 _COMMIT_MAX = 500
-"""Appends per transaction: beyond a few hundred the cost of a commit is spread thin, and callers wait longer."""
+"""Requests per transaction: beyond a few hundred the cost of a commit is spread thin, and callers wait longer."""
 _LOAD_MAX = 500
 """Streams read per hop to the reading thread."""
-_UNPARKED = "payment_id NOT IN (SELECT payment_id FROM parking)"
+_CHECKED_BYTES_MAX = 8 * 1024 * 1024
+"""Files up to this size are checked whole on open; larger ones by `aegispay verify`, which an operator schedules."""
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 class SqliteStore:
@@ -39,7 +44,8 @@ class SqliteStore:
         clock: when events are recorded.
         takeover: open the file although another engine holds it; that engine's commits fail from then on.
         read_only: open beside an engine, or after it, to look only.
-        faults: for tests: called at ``before_commit`` and ``after_commit`` on the writing thread.
+        busy_s: how long a commit waits for another program that has locked the file, in seconds.
+        faults: for tests: called at ``before_commit`` and ``after_commit`` of each transaction, on the writing thread.
     """
 
     def __init__(
@@ -49,19 +55,23 @@ class SqliteStore:
         clock: Clock | None = None,
         takeover: bool = False,
         read_only: bool = False,
+        busy_s: float = BUSY_S,
         faults: FaultHook | None = None,
     ) -> None:
+        self._given_path = path
         self._path = Path(path)
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._is_takeover = takeover
         self._is_read_only = read_only
+        self._busy_s = busy_s
         self._faults = faults
-        self._lock = FileLock(self._path)
+        self._lock: FileLock | None = None
         self._salt = b""
         self._reader: aiosqlite.Connection | None = None
         self._writing: aiosqlite.Connection | None = None
         self._writer: Writer | None = None
-        self._commits: Batcher[Write, int] = Batcher(self._commit, batch_max=_COMMIT_MAX)
+        self._is_closing = False
+        self._commits: Batcher[Request, Any] = Batcher(self._commit, batch_max=_COMMIT_MAX)
         self._loads: Batcher[tuple[str, int], tuple[StoredEvent, ...]] = Batcher(self._load, batch_max=_LOAD_MAX)
 
     def __repr__(self) -> str:
@@ -75,7 +85,7 @@ class SqliteStore:
 
     @property
     def commits(self) -> int:
-        """How many transactions have been written; fewer than appends when callers write at once."""
+        """How many transactions have been written; fewer than writes when callers write at once."""
         return self._commits.batches
 
     # --- opening and closing ------------------------------------------------------------------------
@@ -84,53 +94,40 @@ class SqliteStore:
         """Open the file, take ownership of it and bring its schema up to date."""
         if self._reader is not None:
             return
-        self._check_path()
-        if not self._is_read_only:
-            self._lock.acquire(now=self._clock.now(), is_takeover=self._is_takeover)
+        self._path = locate(self._given_path, must_exist=self._is_read_only)
+        self._is_closing = False
         try:
-            await self._connect()
+            if not self._is_read_only:
+                self._lock = FileLock(self._path)
+                self._lock.acquire(now=self._clock.now(), is_takeover=self._is_takeover)
+                self._writing = await connect(self._path, busy_s=self._busy_s)
+                self._writer = await on_thread(self._writing, self._prepare, raw(self._writing))
+            self._reader = await connect(self._path, read_only=True, busy_s=self._busy_s)
+            self._salt = await on_thread(self._reader, self._read_salt, raw(self._reader))
         except BaseException as error:
             await self._disconnect()
-            self._lock.release()
             if isinstance(error, sqlite3.Error):
                 raise StoreOpenError(f"{self._path} cannot be opened: {error}") from error
             raise
 
-    def _check_path(self) -> None:
-        if str(self._path) == ":memory:":
-            raise StoreOpenError(":memory: is lost with the process", hint="Use MemoryStore() in tests, or a path.")
-        if self._path.is_dir():
-            raise StoreOpenError(f"{self._path} is a directory", hint="Name a file in it.")
-        if not self._path.parent.is_dir():
-            raise StoreOpenError(f"{self._path.parent} does not exist", hint="Make the directory first.")
-        if self._is_read_only and not self._path.exists():
-            raise StoreOpenError(f"{self._path} does not exist", hint="Check the path.")
-
-    async def _connect(self) -> None:
-        if not self._is_read_only:
-            self._writing = await connect(self._path)
-            self._writer = await on_thread(self._writing, self._prepare, raw(self._writing))
-        self._reader = await connect(self._path, read_only=True)
-        self._salt = await on_thread(self._reader, self._read_salt, raw(self._reader))
-
     def _prepare(self, database: sqlite3.Connection) -> Writer:
         migrate(database, str(self._path))
-        damage = database.execute("PRAGMA quick_check(1)").fetchone() if _is_small(self._path) else ("ok",)
-        if damage[0] != "ok":
-            raise StoreOpenError(f"{self._path} is damaged: {damage[0]}")
-        return Writer(database, epoch=raise_epoch(database), faults=self._faults)
+        if self._path.stat().st_size <= _CHECKED_BYTES_MAX:
+            damage = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if damage != "ok":
+                raise StoreOpenError(f"{self._path} is damaged: {damage}", hint="Restore a backup.")
+        return Writer(database, path=str(self._path), epoch=raise_epoch(database), faults=self._faults)
 
     def _read_salt(self, database: sqlite3.Connection) -> bytes:
-        if check_version(database, str(self._path)) == 0:
-            raise StoreOpenError(f"{self._path} is empty")
+        check_version(database, str(self._path))
         return bytes(database.execute("SELECT value FROM meta WHERE name = 'salt'").fetchone()[0])
 
     async def close(self) -> None:
-        """Finish waiting appends, close the file and give it back. Idempotent."""
+        """Finish waiting writes, close the file and give it back. Idempotent."""
+        self._is_closing = True
         await self._commits.drain()
         await self._loads.drain()
         await self._disconnect()
-        self._lock.release()
 
     async def _disconnect(self) -> None:
         connections = (self._reader, self._writing)
@@ -138,21 +135,16 @@ class SqliteStore:
         for connection in connections:
             if connection is not None:
                 await connection.close()
+        if self._lock is not None:
+            self._lock.release()
 
     # --- the log ------------------------------------------------------------------------------------
 
     async def append(self, append: Append) -> int:
         """Write events and row in one durable transaction, shared with whoever else writes now."""
-        assert append.row.payment_id == append.payment_id, "a row stands for its own payment"
-        if self._writer is None:
-            raise _closed()
         encoded = tuple((e.type.value, e.schema_version, encode(e).decode()) for e in append.events)
-        return await self._commits.ask(Write(append, encoded))
-
-    async def _commit(self, writes: list[Write]) -> list[int | BaseException]:
-        if self._writer is None or self._writing is None:
-            raise _closed()
-        return await on_thread(self._writing, self._writer.commit, writes, to_us(self._clock.now()))
+        version: int = await self._ask(Write(append, encoded))
+        return version
 
     async def load(self, payment_id: str, *, after_version: int = 0) -> tuple[StoredEvent, ...]:
         """Return the payment's events in order; reads that wait together are one hop."""
@@ -164,15 +156,19 @@ class SqliteStore:
         return dict(zip(payment_ids, streams, strict=True))
 
     async def _load(self, wanted: list[tuple[str, int]]) -> list[tuple[StoredEvent, ...] | BaseException]:
-        return [_read_stream(rows) for rows in await self._read(_select_streams, wanted)]
+        return [self._read_stream(rows) for rows in await self._read(_select_streams, wanted)]
+
+    def _read_stream(self, rows: list[Any] | sqlite3.Error) -> tuple[StoredEvent, ...] | BaseException:
+        if isinstance(rows, sqlite3.Error):
+            return self._unread(rows)
+        try:
+            return tuple(map(read_event, rows))
+        except CorruptStoreError as error:
+            return error
 
     async def read_all(self, *, after: int = 0, limit: int = 1000) -> tuple[StoredEvent, ...]:
         """Return events of all payments in the order of the log."""
-        rows = await self._select(
-            f"SELECT {EVENT_COLUMNS} FROM events WHERE position > ? ORDER BY position LIMIT ?",  # noqa: S608
-            (after, limit),
-        )
-        return tuple(map(read_event, rows))
+        return tuple(map(read_event, await self._select(sql.READ_ALL, (after, checked_limit(limit)))))
 
     # --- payments -----------------------------------------------------------------------------------
 
@@ -184,113 +180,112 @@ class SqliteStore:
 
     async def due(self, at: datetime, *, limit: int = 500) -> tuple[str, ...]:
         """Return who must be woken, longest due first."""
-        rows = await self._select(
-            f"SELECT payment_id FROM payments WHERE wake_at <= ? AND {_UNPARKED} ORDER BY wake_at LIMIT ?",  # noqa: S608
-            (to_us(at), limit),
-        )
-        return tuple(row[0] for row in rows)
+        return tuple(row[0] for row in await self._select(sql.DUE, (to_us(at), checked_limit(limit))))
 
     async def unfinished(self) -> tuple[str, ...]:
         """Return who was being processed."""
-        rows = await self._select(
-            "SELECT payment_id FROM payments WHERE state IN ('authenticated', 'processing') "  # noqa: S608
-            f"AND {_UNPARKED} ORDER BY created_at, payment_id",
-            (),
-        )
-        return tuple(row[0] for row in rows)
+        return tuple(row[0] for row in await self._select(sql.UNFINISHED))
 
     async def count_states(self) -> dict[PaymentState, int]:
         """Return how many payments are in each state."""
-        rows = await self._select("SELECT state, count(*) FROM payments GROUP BY state", ())
-        return {PaymentState(state): count for state, count in rows}
+        try:
+            return {PaymentState(state): count for state, count in await self._select(sql.COUNT_STATES)}
+        except ValueError as error:
+            raise CorruptStoreError(f"{self._path} is damaged: {error}") from error
 
     # --- recovery and parking -----------------------------------------------------------------------
 
-    async def begin_recovery(self, payment_id: str) -> int:
-        """Count one more attempt."""
-        rows = await self._write(
-            "INSERT INTO recoveries VALUES (?, 1) "
-            "ON CONFLICT (payment_id) DO UPDATE SET attempts = attempts + 1 RETURNING attempts",
-            (payment_id,),
-        )
-        return int(rows[0][0])
+    async def recoveries(self) -> dict[str, int]:
+        """Return the attempts so far."""
+        return dict(await self._select(sql.RECOVERIES))
+
+    async def begin_recoveries(self, payment_ids: Sequence[str]) -> dict[str, int]:
+        """Count one more attempt each."""
+        distinct = tuple(dict.fromkeys(payment_ids))
+        if not distinct:
+            return {}
+        counted = await self._write(*((sql.COUNT_RECOVERY, (payment_id,)) for payment_id in distinct))
+        return {payment_id: rows[0][0] for payment_id, rows in zip(distinct, counted, strict=True)}
 
     async def end_recovery(self, payment_id: str) -> None:
         """Forget the attempts."""
-        await self._write("DELETE FROM recoveries WHERE payment_id = ?", (payment_id,))
+        await self._write((sql.END_RECOVERY, (payment_id,)))
 
     async def park(self, parking: Parking) -> None:
         """Set the payment aside."""
-        await self._write(
-            "INSERT INTO parking VALUES (?, ?, ?) ON CONFLICT (payment_id) DO NOTHING",
-            (parking.payment_id, parking.cause, to_us(parking.parked_at)),
-        )
+        await self._write((sql.PARK, (parking.payment_id, parking.cause, to_us(parking.parked_at))))
 
     async def unpark(self, payment_id: str) -> None:
         """Let the payment go on."""
-        await self._write("DELETE FROM parking WHERE payment_id = ?", (payment_id,))
-        await self.end_recovery(payment_id)
+        await self._write((sql.UNPARK, (payment_id,)), (sql.END_RECOVERY, (payment_id,)))
 
     async def parked(self) -> tuple[Parking, ...]:
         """Return what is parked, oldest first."""
-        rows = await self._select("SELECT payment_id, cause, parked_at FROM parking ORDER BY parked_at", ())
+        rows = await self._select(sql.PARKED)
         return tuple(Parking(payment_id=row[0], cause=row[1], parked_at=from_us(row[2])) for row in rows)
 
     # --- gateways -----------------------------------------------------------------------------------
 
     async def save_gateway(self, name: str, data: str) -> None:
         """Keep a gateway's state."""
-        await self._write(
-            "INSERT INTO gateways VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET data = excluded.data", (name, data)
-        )
+        await self._write((sql.SAVE_GATEWAY, (name, data)))
 
     async def load_gateways(self) -> dict[str, str]:
         """Return what was kept."""
-        return dict(await self._select("SELECT name, data FROM gateways", ()))
+        return dict(await self._select(sql.LOAD_GATEWAYS))
 
     # --- threads ------------------------------------------------------------------------------------
 
-    async def _select(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
+    async def _select(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
         rows: list[Any] = await self._read(_select_all, statement, parameters)
         return rows
 
     async def _read(self, work: Any, *arguments: Any) -> Any:
         if self._reader is None:
-            raise _closed()
+            raise self._refused()
         try:
             return await on_thread(self._reader, work, raw(self._reader), *arguments)
         except sqlite3.Error as error:
-            raise StoreUnavailableError(f"the database cannot be read: {error}") from error
+            raise self._unread(error) from error
 
-    async def _write(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
+    def _unread(self, error: sqlite3.Error) -> StoreError:
+        # Text that is no UTF-8 is found by the driver, which has no code for it.
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _DAMAGED:
+            return CorruptStoreError(f"{self._path} is damaged: {error}")
+        return StoreUnavailableError(f"{self._path} cannot be read: {error}")
+
+    async def _write(self, *statements: tuple[str, tuple[Any, ...]]) -> list[list[Any]]:
+        rows: list[list[Any]] = await self._ask(Statements(statements))
+        return rows
+
+    async def _ask(self, request: Request) -> Any:
+        if self._writer is None or self._is_closing:
+            raise self._refused()
+        return await self._commits.ask(request)
+
+    async def _commit(self, requests: list[Request]) -> list[Any]:
         if self._writer is None or self._writing is None:
-            raise _closed()
-        return await on_thread(self._writing, self._writer.execute, statement, parameters)
+            raise self._refused()
+        return await on_thread(self._writing, self._writer.commit, requests, to_us(self._clock.now()))
 
-
-_CHECKED_BYTES_MAX = 8 * 1024 * 1024
-"""Files up to this size are checked whole on open; larger ones by `aegispay verify`, which an operator schedules."""
-
-
-def _is_small(path: Path) -> bool:
-    return path.stat().st_size <= _CHECKED_BYTES_MAX
-
-
-def _closed() -> EngineClosedError:
-    return EngineClosedError("the store is not open for this")
+    def _refused(self) -> StoreError:
+        if self._is_read_only and self._reader is not None:
+            return StoreUnavailableError(
+                f"{self._path} is open for reading only; nothing was written", hint="Open it without read_only."
+            )
+        return StoreUnavailableError(f"{self._path} is not open; nothing was written", hint="Open the store first.")
 
 
 def _select_all(database: sqlite3.Connection, statement: str, parameters: Sequence[Any]) -> list[Any]:
     return database.execute(statement, parameters).fetchall()
 
 
-def _select_streams(database: sqlite3.Connection, wanted: list[tuple[str, int]]) -> list[list[Any]]:
-    statement = f"SELECT {EVENT_COLUMNS} FROM events WHERE payment_id = ? AND version > ? ORDER BY version"  # noqa: S608
-    return [database.execute(statement, stream).fetchall() for stream in wanted]
+def _select_streams(database: sqlite3.Connection, wanted: list[tuple[str, int]]) -> list[list[Any] | sqlite3.Error]:
+    return [_select_stream(database, stream) for stream in wanted]
 
 
-def _read_stream(rows: list[Any]) -> tuple[StoredEvent, ...] | BaseException:
+def _select_stream(database: sqlite3.Connection, stream: tuple[str, int]) -> list[Any] | sqlite3.Error:
     try:
-        return tuple(map(read_event, rows))
-    except Exception as error:  # noqa: BLE001 - one stream that cannot be read is that stream's answer only
-        return error
+        return database.execute(sql.LOAD, stream).fetchall()
+    except sqlite3.Error as error:
+        return error  # one stream that cannot be read is that stream's answer only

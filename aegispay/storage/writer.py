@@ -1,4 +1,4 @@
-"""The writing side of the SQLite store: one transaction for every append that waits, on the connection's thread."""
+"""The writing side of the SQLite store: one transaction for everything that waits, on the connection's thread."""
 
 from __future__ import annotations
 
@@ -7,50 +7,60 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aegispay.errors import CommitUnknownError, FencedError, StoreUnavailableError, VersionConflictError
-from aegispay.ports import Append
-from aegispay.storage.chain import GENESIS, link
+from aegispay.errors import CommitUnknownError, FencedError, StoreError, StoreUnavailableError
+from aegispay.storage.appends import AppendBatch, Write
 from aegispay.storage.migrations import read_epoch
-from aegispay.storage.rows import ROW_COLUMNS, changed_values, row_values
 
 FaultHook = Callable[[str], None]
 """Called with the name of a point in the commit; what it raises happens there. For tests."""
 
-Encoded = tuple[str, int, str]
-"""An event as stored: type, schema version, data."""
-
 
 @dataclass(frozen=True, slots=True)
-class Write:
-    """One append, its events already written as JSON."""
+class Statements:
+    """SQL that belongs together: all of it is written, or none.
 
-    append: Append
-    encoded: tuple[Encoded, ...]
+    Attributes:
+        statements: each with its parameters; the answer is the rows of each.
+    """
+
+    statements: tuple[tuple[str, tuple[Any, ...]], ...]
 
 
-_INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-_INSERT_PAYMENT = (
-    f"INSERT INTO payments ({ROW_COLUMNS}, version) "  # noqa: S608 - constant columns
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+Request = Write | Statements
+
+_REFUSALS = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY})
+"""Failures of a COMMIT before its last page was written. After any other one, what was written may yet count."""
+
+_UNFIT = (
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    OverflowError,
+    ValueError,
+    TypeError,
 )
-_UPDATE_PAYMENT = (
-    "UPDATE payments SET version = ?, state = ?, in_doubt = ?, has_incident = ?, captured_minor = ?, "
-    "refunded_minor = ?, gateway = ?, updated_at = ?, wake_at = ? WHERE payment_id = ?"
-)
+"""The fault of one request's values, which its neighbours do not share."""
 
 
 class Writer:
-    """Commits batches. Every method runs on the connection's own thread."""
+    """Commits batches. Every method runs on the connection's own thread.
 
-    def __init__(self, database: sqlite3.Connection, *, epoch: int, faults: FaultHook | None) -> None:
+    Args:
+        path: for messages.
+        epoch: ours; when the file says another one, another engine owns it.
+    """
+
+    def __init__(self, database: sqlite3.Connection, *, path: str, epoch: int, faults: FaultHook | None) -> None:
         self._database = database
+        self._path = path
         self._epoch = epoch
         self._faults = faults if faults is not None else _no_fault
-        last = database.execute("SELECT position, hash FROM events ORDER BY position DESC LIMIT 1").fetchone()
-        self._tail: tuple[int, bytes] = (0, GENESIS) if last is None else last
 
-    def commit(self, writes: Sequence[Write], recorded_at_us: int) -> list[int | BaseException]:
-        """Write all that fit in one transaction; return each one's new version, or why it was not written.
+    def commit(self, requests: Sequence[Request], recorded_at_us: int) -> list[Any]:
+        """Write all that fit in one transaction; return each one's answer, or why it was not written.
+
+        A `Write` is answered with its stream's new version, `Statements` with the rows of each statement.
 
         Raises:
             FencedError: another engine owns the file now; nothing was written.
@@ -58,131 +68,85 @@ class Writer:
             CommitUnknownError: perhaps written.
         """
         try:
-            self._database.execute("BEGIN IMMEDIATE")
-            batch = self._write(writes, recorded_at_us)
+            self._begin()
+            answers = self._write_all(requests, recorded_at_us)
             self._faults("before_commit")
-        except FencedError:
-            self._roll_back()
-            raise
         except (sqlite3.Error, OSError) as error:
             self._roll_back()
-            raise StoreUnavailableError(f"nothing was written: {error}") from error
+            raise self._unavailable(error) from error
+        except BaseException:
+            self._roll_back()
+            raise
         self._finish()
-        self._tail = batch.tail
-        return batch.answers
+        return answers
 
-    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """Run one statement durably and return its rows.
+    def _begin(self) -> None:
+        if self._database.in_transaction:
+            self._database.execute("ROLLBACK")
+        self._database.execute("BEGIN IMMEDIATE")
+        if read_epoch(self._database) != self._epoch:
+            raise FencedError(f"{self._path}: another engine has taken this database over; nothing was written")
 
-        Raises:
-            StoreUnavailableError: it failed; nothing was written.
-        """
+    def _write_all(self, requests: Sequence[Request], recorded_at_us: int) -> list[Any]:
         try:
-            self._check_epoch()
-            return self._database.execute(statement, parameters).fetchall()
-        except sqlite3.Error as error:
-            raise StoreUnavailableError(f"nothing was written: {error}") from error
+            return self._write(requests, recorded_at_us)
+        except _UNFIT:
+            self._begin()
+            return [self._write_alone(request, recorded_at_us) for request in requests]
+
+    def _write_alone(self, request: Request, recorded_at_us: int) -> Any:
+        self._database.execute("SAVEPOINT alone")
+        try:
+            return self._write([request], recorded_at_us)[0]
+        except _UNFIT as error:
+            self._database.execute("ROLLBACK TO alone")
+            return unfit(request.append.payment_id if isinstance(request, Write) else self._path, error)
+        finally:
+            self._database.execute("RELEASE alone")
+
+    def _write(self, requests: Sequence[Request], recorded_at_us: int) -> list[Any]:
+        batch = AppendBatch(self._database, recorded_at_us)
+        answers = [
+            batch.add(request) if isinstance(request, Write) else self._run(request.statements) for request in requests
+        ]
+        batch.flush()
+        return answers
+
+    def _run(self, statements: Sequence[tuple[str, tuple[Any, ...]]]) -> list[list[Any]]:
+        return [self._database.execute(statement, parameters).fetchall() for statement, parameters in statements]
 
     def _finish(self) -> None:
         try:
             self._database.execute("COMMIT")
             self._faults("after_commit")
         except (sqlite3.Error, OSError) as error:
-            if self._database.in_transaction:
-                self._roll_back()
-                raise StoreUnavailableError(f"nothing was written: {error}") from error
-            self._read_tail()
-            raise CommitUnknownError(f"the commit failed half-way: {error}") from error
-
-    def _read_tail(self) -> None:
-        last = self._database.execute("SELECT position, hash FROM events ORDER BY position DESC LIMIT 1").fetchone()
-        self._tail = (0, GENESIS) if last is None else last
+            is_refused = self._database.in_transaction and _code(error) in _REFUSALS
+            self._roll_back()
+            if is_refused:
+                raise self._unavailable(error) from error
+            raise CommitUnknownError(f"{self._path}: the commit failed half-way: {error}") from error
 
     def _roll_back(self) -> None:
         if self._database.in_transaction:
-            self._database.execute("ROLLBACK")
+            try:
+                self._database.execute("ROLLBACK")
+            except sqlite3.Error:
+                return  # the next transaction begins with another try
 
-    def _check_epoch(self) -> None:
-        if read_epoch(self._database) != self._epoch:
-            raise FencedError("another engine has taken this database over")
-
-    def _write(self, writes: Sequence[Write], recorded_at_us: int) -> _Batch:
-        self._check_epoch()
-        batch = _Batch(self._database, self._tail, recorded_at_us)
-        for write in writes:
-            batch.add(write)
-        batch.flush()
-        return batch
+    def _unavailable(self, error: Exception) -> StoreError:
+        return StoreUnavailableError(f"{self._path}: nothing was written: {error}")
 
 
-class _Batch:
-    """The rows of one transaction, gathered before they are written."""
+def unfit(what: str, error: Exception) -> StoreError:
+    """Return the answer to one request whose values the store refuses."""
+    return StoreUnavailableError(
+        f"{what}: nothing was written: {error}", hint="Repeating this will not help; other payments are not affected."
+    )
 
-    def __init__(self, database: sqlite3.Connection, tail: tuple[int, bytes], recorded_at_us: int) -> None:
-        self._database = database
-        self._recorded_at_us = recorded_at_us
-        self._versions: dict[str, int] = {}
-        self._events: list[tuple[Any, ...]] = []
-        self._payments: dict[str, tuple[bool, tuple[Any, ...]]] = {}
-        self.tail = tail
-        self.answers: list[int | BaseException] = []
 
-    def add(self, write: Write) -> None:
-        append = write.append
-        actual = self._version(append.payment_id)
-        if actual != append.expected_version:
-            self.answers.append(
-                VersionConflictError(payment_id=append.payment_id, expected=append.expected_version, actual=actual)
-            )
-            return
-        version = actual
-        for encoded in write.encoded:
-            version += 1
-            self._add_event(append.payment_id, version, encoded)
-        self._versions[append.payment_id] = version
-        self._add_payment(append, version, is_new=actual == 0)
-        self.answers.append(version)
-
-    def flush(self) -> None:
-        self._database.executemany(_INSERT_EVENT, self._events)
-        new = [values for is_new, values in self._payments.values() if is_new]
-        changed = [values for is_new, values in self._payments.values() if not is_new]
-        if new:
-            self._database.executemany(_INSERT_PAYMENT, new)
-        if changed:
-            self._database.executemany(_UPDATE_PAYMENT, changed)
-
-    def _version(self, payment_id: str) -> int:
-        known = self._versions.get(payment_id)
-        if known is not None:
-            return known
-        found = self._database.execute("SELECT version FROM payments WHERE payment_id = ?", (payment_id,)).fetchone()
-        return 0 if found is None else int(found[0])
-
-    def _add_payment(self, append: Append, version: int, *, is_new: bool) -> None:
-        earlier = self._payments.get(append.payment_id)
-        if is_new or (earlier is not None and earlier[0]):
-            self._payments[append.payment_id] = (True, (*row_values(append.row), version))
-        else:
-            self._payments[append.payment_id] = (False, changed_values(append.row, version))
-
-    def _add_event(self, payment_id: str, version: int, encoded: Encoded) -> None:
-        event_type, schema_version, data = encoded
-        position = self.tail[0] + 1
-        digest = link(
-            self.tail[1],
-            position=position,
-            payment_id=payment_id,
-            version=version,
-            event_type=event_type,
-            schema_version=schema_version,
-            recorded_at_us=self._recorded_at_us,
-            data=data,
-        )
-        self.tail = (position, digest)
-        self._events.append(
-            (position, payment_id, version, event_type, schema_version, data, self._recorded_at_us, digest)
-        )
+def _code(error: Exception) -> int:
+    """Return SQLite's primary result code; 0 when the error is not SQLite's."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _no_fault(_point: str) -> None:

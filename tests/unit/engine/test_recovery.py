@@ -21,6 +21,9 @@ class Counts:
     async def unfinished(self):
         return self.waiting
 
+    async def recoveries(self):
+        return {payment_id: count for payment_id, count in self.attempts.items() if count}
+
     async def begin_recoveries(self, payment_ids):
         if self.is_broken:
             raise StoreUnavailableError("broken")
@@ -83,9 +86,11 @@ def test_beyond_the_limit_a_payment_is_parked_and_does_not_take_a_place():
         store.attempts["c"] = 0
         recovery, woken, parked = recovery_of(store, concurrency=1)
         await recovery.start()
+        assert (woken, parked) == (["c"], [])
+        await recovery.end("c")
         assert woken == ["c"]
         assert parked == [("a", "3 recoveries without success"), ("b", "3 recoveries without success")]
-        assert len(recovery) == 1
+        assert len(recovery) == 0
 
     asyncio.run(main())
 
@@ -101,5 +106,23 @@ def test_when_attempts_cannot_be_counted_nobody_is_woken_and_nobody_is_lost():
         store.is_broken = False
         await recovery.advance()
         assert woken == ["a", "b"]
+
+    asyncio.run(main())
+
+
+def test_those_that_did_not_survive_come_last_in_ever_smaller_company_and_at_last_alone():
+    async def main():
+        store = Counts("once-1", "fresh-1", "twice-1", "once-2", "fresh-2", "twice-2")
+        store.attempts.update({"once-1": 1, "once-2": 1, "twice-1": 2, "twice-2": 2})
+        recovery, woken, parked = recovery_of(store, concurrency=8)
+        groups = []
+        await recovery.start()
+        while len(recovery):
+            groups.append(tuple(woken))
+            for payment_id in groups[-1]:
+                woken.remove(payment_id)
+                await recovery.end(payment_id)
+        assert groups == [("fresh-1", "fresh-2"), ("once-1", "once-2"), ("twice-1",), ("twice-2",)]
+        assert parked == []
 
     asyncio.run(main())

@@ -1,0 +1,31 @@
+"""The SQL of the store, all of it served by an index. Lists are made in `queries`, appends in `appends`."""
+
+from __future__ import annotations
+
+from aegispay.storage.rows import EVENT_COLUMNS
+
+_UNPARKED = "NOT EXISTS (SELECT 1 FROM parking WHERE parking.payment_id = payments.payment_id)"
+
+LOAD = f"SELECT {EVENT_COLUMNS} FROM events WHERE payment_id = ? AND version > ? ORDER BY version"  # noqa: S608
+READ_ALL = f"SELECT {EVENT_COLUMNS} FROM events WHERE position > ? ORDER BY position LIMIT ?"  # noqa: S608
+
+DUE = f"SELECT payment_id FROM payments WHERE wake_at <= ? AND {_UNPARKED} ORDER BY wake_at, payment_id LIMIT ?"  # noqa: S608
+UNFINISHED = (
+    "SELECT payment_id FROM payments WHERE state IN ('authenticated', 'processing') "  # noqa: S608
+    f"AND {_UNPARKED} ORDER BY created_at, payment_id"
+)
+COUNT_STATES = "SELECT state, count(*) FROM payments GROUP BY state"
+
+RECOVERIES = "SELECT payment_id, attempts FROM recoveries"
+COUNT_RECOVERY = (
+    "INSERT INTO recoveries VALUES (?, 1) "
+    "ON CONFLICT (payment_id) DO UPDATE SET attempts = attempts + 1 RETURNING attempts"
+)
+END_RECOVERY = "DELETE FROM recoveries WHERE payment_id = ?"
+
+PARK = "INSERT INTO parking VALUES (?, ?, ?) ON CONFLICT (payment_id) DO NOTHING"
+UNPARK = "DELETE FROM parking WHERE payment_id = ?"
+PARKED = "SELECT payment_id, cause, parked_at FROM parking ORDER BY parked_at, payment_id"
+
+SAVE_GATEWAY = "INSERT INTO gateways VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET data = excluded.data"
+LOAD_GATEWAYS = "SELECT name, data FROM gateways"
