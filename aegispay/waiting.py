@@ -45,12 +45,17 @@ class Waiters:
     def fail(self, payment_id: str, error: Exception) -> None:
         """Tell everybody who waits for this payment that it will not settle by itself."""
         for future in self._waiting.pop(payment_id, ()):
-            if not future.done():
-                future.set_exception(error)
-                # A caller may have gone away; its silence must not be reported as a lost exception.
-                future.exception()
+            fail(future, error)
 
     def fail_all(self, error: Exception) -> None:
         """Tell everybody."""
         for payment_id in tuple(self._waiting):
             self.fail(payment_id, error)
+
+
+def fail(future: asyncio.Future[Payment], error: Exception) -> None:
+    """Answer one caller with an error, unless answered before."""
+    if not future.done():
+        future.set_exception(error)
+        # A caller may have gone away; its silence must not be reported as a lost exception.
+        future.exception()

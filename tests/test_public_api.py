@@ -36,7 +36,7 @@ NAMES = {
 
 METHODS = [
     "open", "close", "create_payment", "pay", "process_payment", "get_payment", "get_payment_by_idempotency_key",
-    "list_payments", "payment_events", "unpark_payment", "register_gateway", "enable_gateway",
+    "list_payments", "payment_events", "payment_ref", "unpark_payment", "register_gateway", "enable_gateway",
     "disable_gateway", "gateway_metrics", "health", "supervision_tree",
 ]  # fmt: skip
 
