@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aegispay.domain import commands as c
 from aegispay.domain.contract import GatewayContract
+from aegispay.domain.decide import decide
 from aegispay.domain.draft import Draft
+from aegispay.domain.events import Event
 from aegispay.domain.outcome import (
     ActionKind,
     Approved,
@@ -20,6 +23,7 @@ from aegispay.domain.outcome import (
     RequiresAction,
 )
 from aegispay.domain.payment import Payment
+from aegispay.domain.rejection import Rejection
 from aegispay.domain.request import PaymentRequest, parse_request
 from aegispay.domain.routing import GatewaySnapshot, RoutingDecision, RoutingRequest, RoutingStrategy, route
 from aegispay.domain.state import OperationKind, PaymentState
@@ -135,8 +139,8 @@ def refund(amount_minor: int | None, name: str = "ref-1") -> c.RequestOperation:
     return operate(OperationKind.REFUND, amount_minor, name)
 
 
-def recorded(name: str, result: Any = None) -> c.RecordOperation:
-    found = approved(f"op-{name}") if result is None else result
+def recorded(name: str, result: Any = None, *, amount_minor: int = AMOUNT) -> c.RecordOperation:
+    found = approved(f"op-{name}", amount_minor) if result is None else result
     return c.RecordOperation(at=NOW, operation_id=name, outcome=found, next_check_at=NOW + timedelta(seconds=1))
 
 
@@ -186,6 +190,18 @@ def in_state(state: PaymentState) -> Payment:
         case PaymentState.CANCELLED:
             return after(create(), cancel())
         case PaymentState.PARTIALLY_REFUNDED:
-            return after(refund(4_000), recorded("ref-1"), payment=succeeded())
+            return after(refund(4_000), recorded("ref-1", amount_minor=4_000), payment=succeeded())
         case PaymentState.REFUNDED:
             return after(refund(None), recorded("ref-1"), payment=succeeded())
+
+
+def decided(payment: Payment | None, command: c.Command) -> tuple[Event, ...]:
+    """Return the events of a command that must be accepted."""
+    decision = decide(payment, command)
+    assert not isinstance(decision, Rejection), f"{type(command).__name__}: {decision}"
+    return decision
+
+
+def names(events: Iterable[Event]) -> list[str]:
+    """Return the stored names of events without their common beginning."""
+    return [event.type.removeprefix("payment.") for event in events]

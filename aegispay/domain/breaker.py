@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from aegispay.domain.limits import refuse, seconds, whole
+
 
 class BreakerState(StrEnum):
     """Whether calls pass: all, none, or a few probes."""
@@ -32,14 +34,31 @@ class BreakerPolicy:
     probes_max: int = 3
     successes_to_close: int = 2
 
+    def __post_init__(self) -> None:
+        """Refuse a breaker that could not work.
+
+        Raises:
+            ValidationError: naming every setting that makes no sense.
+        """
+        refuse(
+            whole("breaker.failures_max", self.failures_max),
+            seconds("breaker.window_s", self.window_s),
+            seconds("breaker.open_s", self.open_s),
+            whole("breaker.probes_max", self.probes_max),
+            whole("breaker.successes_to_close", self.successes_to_close),
+            hint="Correct the BreakerPolicy.",
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breaker:
     """A breaker's whole memory; times are seconds of one clock that the caller chooses.
 
     Attributes:
+        since: when this state began; it tells the result of a call admitted in an earlier state from this one's.
         failures: times of the faults that still count.
         probes: probes in flight while half open.
+        probing_since: since when probes have been in flight and none has answered; ``None`` when that is not so.
         successes: successful probes in a row while half open.
     """
 
@@ -47,13 +66,20 @@ class Breaker:
     since: float = 0.0
     failures: tuple[float, ...] = ()
     probes: int = 0
+    probing_since: float | None = None
     successes: int = 0
 
 
 def tick(breaker: Breaker, policy: BreakerPolicy, now: float) -> Breaker:
-    """Let time pass: an open breaker whose pause is over becomes half open."""
-    if breaker.state is BreakerState.OPEN and now - breaker.since >= policy.open_s:
-        return Breaker(state=BreakerState.HALF_OPEN, since=now)
+    """Let time pass: a pause that is over leads to half open, and probes that never answer lead back to open."""
+    match breaker.state:
+        case BreakerState.OPEN if now - breaker.since >= policy.open_s:
+            return Breaker(state=BreakerState.HALF_OPEN, since=now)
+        case BreakerState.HALF_OPEN if breaker.probes > 0:
+            if breaker.probing_since is None:
+                return replace(breaker, probing_since=now)
+            if now - breaker.probing_since >= policy.open_s:
+                return Breaker(state=BreakerState.OPEN, since=now)
     return breaker
 
 
@@ -67,7 +93,7 @@ def admit(breaker: Breaker, policy: BreakerPolicy) -> tuple[Breaker, bool]:
 
 
 def record(breaker: Breaker, policy: BreakerPolicy, now: float, *, is_fault: bool) -> Breaker:
-    """Take the result of an admitted call into account."""
+    """Take into account the result of a call that was admitted in the breaker's present state."""
     match breaker.state:
         case BreakerState.CLOSED:
             return _record_closed(breaker, policy, now) if is_fault else breaker
@@ -91,4 +117,4 @@ def _record_probe(breaker: Breaker, policy: BreakerPolicy, now: float, *, is_fau
     successes = breaker.successes + 1
     if successes >= policy.successes_to_close:
         return Breaker(since=now)
-    return replace(breaker, probes=max(0, breaker.probes - 1), successes=successes)
+    return replace(breaker, probes=max(0, breaker.probes - 1), probing_since=None, successes=successes)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from aegispay.domain.card_data import shown
+from aegispay.domain.limits import refuse, seconds, whole
 from aegispay.domain.money import currencies
 from aegispay.domain.payment_method import PaymentMethodType
-from aegispay.errors import FieldError, ValidationError
+from aegispay.errors import FieldError
 
 
 class LookupAuthority(StrEnum):
@@ -88,17 +89,15 @@ class GatewayContract:
         Raises:
             ValidationError: naming every field that makes no sense.
         """
-        wrong = [
-            *_seconds("timeout_s", self.timeout_s, is_zero_fine=False),
-            *_seconds("visibility_delay_s", self.visibility_delay_s),
-            *_seconds("authorization_validity_s", self.authorization_validity_s),
-            *(() if self.idempotency_window_s is None else _seconds("idempotency_window_s", self.idempotency_window_s)),
-            *_currencies(self.currencies),
-        ]
-        if self.concurrency_max < 1:
-            wrong.append(FieldError("contract.concurrency_max", "use 1 or more", repr(self.concurrency_max)))
-        if wrong:
-            raise ValidationError(wrong, hint="Correct the gateway's contract.")
+        refuse(
+            seconds("contract.timeout_s", self.timeout_s),
+            seconds("contract.visibility_delay_s", self.visibility_delay_s, is_zero_fine=True),
+            seconds("contract.authorization_validity_s", self.authorization_validity_s, is_zero_fine=True),
+            seconds("contract.idempotency_window_s", self.idempotency_window_s or 0.0, is_zero_fine=True),
+            whole("contract.concurrency_max", self.concurrency_max),
+            _currencies(self.currencies),
+            hint="Correct the gateway's contract.",
+        )
 
     def fee(self, currency: str, method: PaymentMethodType) -> Fee | None:
         """Return the most specific fee for a charge, or ``None`` when no price is declared."""
@@ -106,17 +105,11 @@ class GatewayContract:
         return max(fitting, key=lambda fee: (fee.currency is not None, fee.method is not None), default=None)
 
 
-def _seconds(name: str, value: float, *, is_zero_fine: bool = True) -> Iterator[FieldError]:
-    if not math.isfinite(value) or value < 0 or (value == 0 and not is_zero_fine):
-        least = "0 or more" if is_zero_fine else "more than 0"
-        yield FieldError(f"contract.{name}", f"use {least} seconds", repr(value)[:40])
-
-
 def _currencies(given: object) -> Iterator[FieldError]:
     if given is None:
         return
     if not isinstance(given, frozenset):
-        yield FieldError("contract.currencies", "use a frozenset of ISO 4217 codes, or None for all", repr(given)[:40])
+        yield FieldError("contract.currencies", "use a frozenset of ISO 4217 codes, or None for all", shown(given))
         return
     for unknown in sorted(given - set(currencies()), key=repr):
-        yield FieldError("contract.currencies", "use ISO 4217 codes in capitals", repr(unknown)[:40])
+        yield FieldError("contract.currencies", "use ISO 4217 codes in capitals", shown(unknown))

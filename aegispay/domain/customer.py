@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aegispay.domain.card_data import refuse_card_keys
+from aegispay.domain.card_data import refuse_card_keys, refuse_card_number, shown
 from aegispay.domain.text import construct, optional_text, text
 from aegispay.errors import FieldError, ValidationError
 
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_PHONE_DIGITS_MAX = 15
+"""E.164 allows no more; most card numbers have 16."""
 _PHONE = re.compile(r"\+?[0-9][0-9 ().-]{4,30}")
 
 
@@ -38,13 +40,8 @@ class Address:
         optional_text("address.state", self.state, longest=128)
         optional_text("address.postal_code", self.postal_code, longest=32)
         if not isinstance(self.country, str) or not _COUNTRY.fullmatch(self.country):
-            raise ValidationError(
-                [
-                    FieldError(
-                        "address.country", "use an ISO 3166 code of two capitals such as US", repr(self.country)[:20]
-                    )
-                ]
-            )
+            message = "use an ISO 3166 code of two capitals such as US"
+            raise ValidationError([FieldError("address.country", message, shown(self.country))])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +65,23 @@ class Customer:
         optional_text("customer.email", self.email, longest=254)
         if self.email is not None and not _EMAIL.fullmatch(self.email):
             raise ValidationError([FieldError("customer.email", "use the form name@example.com")])
-        if self.phone is not None and not (isinstance(self.phone, str) and _PHONE.fullmatch(self.phone)):
-            raise ValidationError([FieldError("customer.phone", "use digits, best in the form +14155550100")])
+        if self.phone is not None:
+            _check_phone(self.phone)
 
     def __repr__(self) -> str:
         """Show the id only: the rest is personal."""
         return f"<Customer {self.id}>"
+
+
+def _check_phone(phone: object) -> None:
+    if (
+        not isinstance(phone, str)
+        or not _PHONE.fullmatch(phone)
+        or sum(character.isdigit() for character in phone) > _PHONE_DIGITS_MAX
+    ):
+        raise ValidationError([FieldError("customer.phone", "use up to 15 digits, best in the form +14155550100")])
+    if not phone.startswith("+"):
+        refuse_card_number("customer.phone", phone)
 
 
 def parse_customer(value: object, *, field: str = "customer") -> Customer | None:

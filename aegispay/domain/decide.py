@@ -7,8 +7,9 @@ from typing import Any
 
 from aegispay.domain import commands as c
 from aegispay.domain import events as e
+from aegispay.domain.decide_incident import decide_close_incident, decide_open_incident
 from aegispay.domain.decide_operation import decide_cancel, decide_record_operation, decide_request_operation
-from aegispay.domain.decide_outcome import decide_outcome
+from aegispay.domain.decide_outcome import decide_outcome, failed_like_last_attempt
 from aegispay.domain.outcome import NotProcessed, Reason
 from aegispay.domain.payment import Payment
 from aegispay.domain.rejection import Rejection
@@ -105,17 +106,9 @@ def _end_open_attempt(payment: Payment, command: c.Command, reason: Reason) -> E
 def _refuse(payment: Payment, command: c.RefusePayment) -> Decision:
     if payment.open_attempt is not None:
         return _still_open(payment)
-    last = payment.last_attempt
-    if last is not None and last.failure is not None:
-        return (
-            e.PaymentFailed(
-                at=command.at,
-                reason=last.failure.reason,
-                code=last.failure.code,
-                message=last.failure.message,
-                gateway=last.gateway,
-            ),
-        )
+    if command.reason is Reason.NO_ELIGIBLE_GATEWAY and payment.attempts:
+        # Why the last gateway failed says more than that no other was left.
+        return (failed_like_last_attempt(payment, command),)
     return (e.PaymentFailed(at=command.at, reason=command.reason, code=command.code, message=command.message),)
 
 
@@ -129,6 +122,8 @@ def _start_attempt(payment: Payment, command: c.StartAttempt) -> Decision:
         return _still_open(payment)
     if payment.is_cancel_requested:
         return Rejection.CANCEL_IS_REMEMBERED
+    if payment.has_late_approval:
+        return Rejection.LATE_APPROVAL_REPORTED
     return (
         e.AttemptStarted(
             at=command.at,
@@ -172,27 +167,6 @@ def _expire_authorization(payment: Payment, command: c.ExpirePayment) -> Decisio
     return (e.PaymentCancelled(at=command.at, reason="authorization_expired"),)
 
 
-def _open_incident(payment: Payment, command: c.OpenIncident) -> Decision:
-    if any(incident.id == command.incident_id for incident in payment.incidents):
-        return ()
-    return (
-        e.IncidentOpened(at=command.at, incident_id=command.incident_id, reason=command.reason, detail=command.detail),
-    )
-
-
-def _close_incident(payment: Payment, command: c.CloseIncident) -> Decision:
-    if not any(incident.id == command.incident_id and incident.is_open for incident in payment.incidents):
-        return Rejection.NO_SUCH_OPEN_INCIDENT
-    return (
-        e.IncidentClosed(
-            at=command.at,
-            incident_id=command.incident_id,
-            operator=command.operator,
-            detail=command.detail,
-        ),
-    )
-
-
 def _park(_payment: Payment, command: c.ParkPayment) -> Decision:
     return (e.PaymentParked(at=command.at, cause=command.cause),)
 
@@ -214,8 +188,8 @@ _HANDLERS: dict[type[c.Command], Callable[[Payment, Any], Decision]] = {
     c.RequestOperation: decide_request_operation,
     c.RecordOperation: decide_record_operation,
     c.ExpirePayment: _expire,
-    c.OpenIncident: _open_incident,
-    c.CloseIncident: _close_incident,
+    c.OpenIncident: decide_open_incident,
+    c.CloseIncident: decide_close_incident,
     c.ParkPayment: _park,
     c.UnparkPayment: _unpark,
 }

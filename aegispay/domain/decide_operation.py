@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aegispay.domain import commands as c
 from aegispay.domain import events as e
+from aegispay.domain.decide_incident import incident
 from aegispay.domain.outcome import (
     Approved,
     Declined,
@@ -60,7 +61,10 @@ def _cancel_processing(payment: Payment, command: c.CancelPayment) -> Decision:
 def _void(payment: Payment, command: c.CancelPayment) -> Decision:
     if payment.reserved_minor(OperationKind.CAPTURE) > 0:
         return Rejection.CAPTURE_IN_PROGRESS
-    if payment.reserved_minor(OperationKind.VOID) > 0:
+    known = payment.find_operation(command.operation_id)
+    if known is not None and known.kind is not OperationKind.VOID:
+        return Rejection.OPERATION_ID_USED_FOR_ANOTHER_REQUEST
+    if known is not None or payment.reserved_minor(OperationKind.VOID) > 0:
         return ()
     return (
         e.OperationRequested(
@@ -101,7 +105,7 @@ def _capture(payment: Payment, command: c.RequestOperation) -> Decision:
     if payment.reserved_minor(OperationKind.VOID) > 0:
         return Rejection.VOID_IN_PROGRESS
     left = payment.authorized_minor - payment.captured_minor - payment.reserved_minor(OperationKind.CAPTURE)
-    if any(op.kind is OperationKind.CAPTURE and op.is_final and op.status.is_open for op in payment.operations):
+    if any(_is_final_capture(op) and op.status is not OperationStatus.FAILED for op in payment.operations):
         return Rejection.CAPTURE_IN_PROGRESS
     return _reserve(command, left, Rejection.CAPTURE_EXCEEDS_AUTHORIZED)
 
@@ -166,16 +170,25 @@ def _unknown(
 
 
 def _late(payment: Payment, operation: Operation, command: c.RecordOperation) -> Events:
-    if not isinstance(command.outcome, Approved) or operation.status is OperationStatus.SUCCEEDED:
+    """Take in news about a settled operation: repeated news changes nothing, other money moved is an incident."""
+    outcome = command.outcome
+    if not isinstance(outcome, Approved):
         return ()
-    incident_id = f"{operation.id}-late"
-    if any(incident.id == incident_id for incident in payment.incidents):
+    if operation.status is OperationStatus.SUCCEEDED and outcome.reference == operation.reference:
         return ()
-    detail = f"{operation.kind} {operation.id} was recorded as failed, but {command.outcome.reference} went through"
-    return (e.IncidentOpened(at=command.at, incident_id=incident_id, reason=Reason.AMOUNT_MISMATCH, detail=detail),)
+    detail = f"{operation.kind} {operation.id} went through as {outcome.reference} after it had {operation.status}"
+    return incident(
+        payment,
+        at=command.at,
+        incident_id=f"{operation.id}-late-{outcome.reference}",
+        reason=Reason.LATE_APPROVAL,
+        detail=detail,
+    )
 
 
 def _succeeded(payment: Payment, operation: Operation, command: c.RecordOperation, outcome: Approved) -> Events:
+    if operation.kind is not OperationKind.VOID and _is_mismatch(payment, operation, outcome):
+        return _mismatch(payment, operation, command, outcome)
     done = e.OperationSucceeded(
         at=command.at, kind=operation.kind, operation_id=operation.id, reference=outcome.reference
     )
@@ -186,6 +199,21 @@ def _succeeded(payment: Payment, operation: Operation, command: c.RecordOperatio
             return (done, *_after_void(payment, command))
         case OperationKind.REFUND:
             return (done, *_after_refund(payment, operation, command))
+
+
+def _is_mismatch(payment: Payment, operation: Operation, outcome: Approved) -> bool:
+    return (outcome.amount_minor, outcome.currency) != (operation.amount_minor, payment.currency)
+
+
+def _mismatch(payment: Payment, operation: Operation, command: c.RecordOperation, outcome: Approved) -> Events:
+    """An answer about another amount keeps the reservation; a person must look."""
+    asked = f"{operation.kind} of {operation.amount_minor} {payment.currency}"
+    message = f"asked for a {asked}, the gateway did {outcome.amount_minor} {outcome.currency} (minor units)"
+    unknown = OutcomeUnknown(reason=Reason.AMOUNT_MISMATCH, code=outcome.reference, message=message)
+    opened = incident(
+        payment, at=command.at, incident_id=f"{operation.id}-amount", reason=Reason.AMOUNT_MISMATCH, detail=message
+    )
+    return (_unknown(operation, command, unknown), *opened)
 
 
 def _after_capture(payment: Payment, operation: Operation, command: c.RecordOperation) -> Events:
@@ -208,10 +236,11 @@ def _others_open(payment: Payment, operation: Operation) -> bool:
 
 
 def _was_final(payment: Payment) -> bool:
-    return any(
-        op.kind is OperationKind.CAPTURE and op.is_final and op.status is OperationStatus.SUCCEEDED
-        for op in payment.operations
-    )
+    return any(_is_final_capture(op) and op.status is OperationStatus.SUCCEEDED for op in payment.operations)
+
+
+def _is_final_capture(operation: Operation) -> bool:
+    return operation.kind is OperationKind.CAPTURE and operation.is_final
 
 
 def _success(payment: Payment, command: c.Command, captured_minor: int) -> e.PaymentSucceeded:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aegispay.domain import commands as c
 from aegispay.domain import events as e
+from aegispay.domain.decide_incident import incident
 from aegispay.domain.outcome import (
     Approved,
     Declined,
@@ -36,6 +37,9 @@ def decide_outcome(payment: Payment, command: c.RecordOutcome) -> Decision:
     match command.outcome:
         case Approved() as approved:
             return _approved(payment, attempt, command, approved)
+        case RequiresAction() if payment.is_cancel_requested:
+            unwanted = NotProcessed(reason=Reason.ACTION_FAILED, message="cancelled before the payer acted")
+            return _failed(payment, attempt, command, unwanted)
         case RequiresAction() as wanted:
             return _action_required(payment, attempt, command, wanted)
         case OutcomeUnknown() | Pending() | Duplicate() as unknown:
@@ -44,18 +48,55 @@ def decide_outcome(payment: Payment, command: c.RecordOutcome) -> Decision:
             return _failed(payment, attempt, command, failed)
 
 
+def failed_like_last_attempt(payment: Payment, command: c.Command) -> e.PaymentFailed:
+    """Return the end of a payment whose last attempt failed and is not followed by another."""
+    failure = payment.attempts[-1].failure
+    assert failure is not None
+    return e.PaymentFailed(
+        at=command.at, reason=failure.reason, code=failure.code, message=failure.message, gateway=failure.gateway
+    )
+
+
 def _late(payment: Payment, attempt: Attempt, command: c.RecordOutcome) -> Events:
-    """Take in news about a settled attempt: repeated news changes nothing, new money is an incident."""
-    outcome = command.outcome
-    if not isinstance(outcome, Approved):
-        return ()
-    if attempt.status is AttemptStatus.APPROVED and outcome.reference == attempt.reference:
-        return ()
-    incident_id = f"{attempt.operation_id}-late-{outcome.reference}"
-    if any(incident.id == incident_id for incident in payment.incidents):
-        return ()
-    detail = f"{attempt.gateway} reports {outcome.reference} approved after the attempt was {attempt.status}"
-    return (e.IncidentOpened(at=command.at, incident_id=incident_id, reason=Reason.AMOUNT_MISMATCH, detail=detail),)
+    """Take in news about a settled attempt: repeated news changes nothing, other news is an incident."""
+    match command.outcome:
+        case Approved() as outcome if attempt.status is AttemptStatus.FAILED or outcome.reference != attempt.reference:
+            detail = f"{attempt.gateway} reports {outcome.reference} approved after the attempt was {attempt.status}"
+            opened = incident(
+                payment,
+                at=command.at,
+                incident_id=f"{attempt.operation_id}-late-{outcome.reference}",
+                reason=Reason.LATE_APPROVAL,
+                detail=detail,
+            )
+            return (*opened, *_end_unless_open(payment, command)) if opened else ()
+        case Approved() as outcome if _is_mismatch(payment, outcome):
+            detail = _mismatch_message(payment, outcome)
+            return incident(
+                payment,
+                at=command.at,
+                incident_id=f"{attempt.operation_id}-amount",
+                reason=Reason.AMOUNT_MISMATCH,
+                detail=detail,
+            )
+        case Declined() as outcome if attempt.status is AttemptStatus.APPROVED:
+            detail = f"{attempt.gateway} reports {outcome.reason} after it approved {attempt.reference}"
+            return incident(
+                payment,
+                at=command.at,
+                incident_id=f"{attempt.operation_id}-conflict",
+                reason=Reason.CONFLICTING_ANSWER,
+                detail=detail,
+            )
+        case _:
+            return ()
+
+
+def _end_unless_open(payment: Payment, command: c.RecordOutcome) -> Events:
+    """End a payment that was about to try another gateway: money has moved already."""
+    if payment.state is PaymentState.PROCESSING and payment.open_attempt is None:
+        return (failed_like_last_attempt(payment, command),)
+    return ()
 
 
 def _resolved(payment: Payment, attempt: Attempt, command: c.RecordOutcome) -> Events:
@@ -70,7 +111,7 @@ def _resolved(payment: Payment, attempt: Attempt, command: c.RecordOutcome) -> E
 
 
 def _approved(payment: Payment, attempt: Attempt, command: c.RecordOutcome, outcome: Approved) -> Events:
-    if (outcome.amount_minor, outcome.currency) != (payment.amount_minor, payment.currency):
+    if _is_mismatch(payment, outcome):
         return _mismatch(payment, attempt, command, outcome)
     before = _resolved(payment, attempt, command)
     if payment.request.capture is CaptureMode.MANUAL:
@@ -107,21 +148,28 @@ def _remembered_cancel(payment: Payment, command: c.RecordOutcome, kind: Operati
     )
 
 
+def _is_mismatch(payment: Payment, outcome: Approved) -> bool:
+    return (outcome.amount_minor, outcome.currency) != (payment.amount_minor, payment.currency)
+
+
+def _mismatch_message(payment: Payment, outcome: Approved) -> str:
+    asked = f"{payment.amount_minor} {payment.currency}"
+    return f"asked for {asked}, the gateway approved {outcome.amount_minor} {outcome.currency} (minor units)"
+
+
 def _mismatch(payment: Payment, attempt: Attempt, command: c.RecordOutcome, outcome: Approved) -> Events:
     """An answer about another amount is never success; a person must look."""
-    if payment.state is PaymentState.REQUIRES_ACTION:
-        return ()
-    incident_id = f"{attempt.operation_id}-amount"
-    asked = f"{payment.amount_minor} {payment.currency}"
-    got = f"{outcome.amount_minor} {outcome.currency}"
-    message = f"asked for {asked}, the gateway approved {got} (minor units)"
+    message = _mismatch_message(payment, outcome)
     unknown = OutcomeUnknown(reason=Reason.AMOUNT_MISMATCH, code=outcome.reference, message=message)
-    in_doubt = _unknown(payment, attempt, command, unknown)
-    if any(incident.id == incident_id for incident in payment.incidents):
-        return in_doubt
     return (
-        *in_doubt,
-        e.IncidentOpened(at=command.at, incident_id=incident_id, reason=Reason.AMOUNT_MISMATCH, detail=message),
+        *_in_doubt(payment, attempt, command, unknown),
+        *incident(
+            payment,
+            at=command.at,
+            incident_id=f"{attempt.operation_id}-amount",
+            reason=Reason.AMOUNT_MISMATCH,
+            detail=message,
+        ),
     )
 
 
@@ -137,10 +185,19 @@ def _action_required(payment: Payment, attempt: Attempt, command: c.RecordOutcom
 def _unknown(
     payment: Payment, attempt: Attempt, command: c.RecordOutcome, outcome: OutcomeUnknown | Pending | Duplicate
 ) -> Events:
-    if payment.state is PaymentState.REQUIRES_ACTION:
+    if payment.state is PaymentState.REQUIRES_ACTION and not isinstance(outcome, Pending):
+        # It is the payer's turn; that the gateway could not be asked changes nothing.
         return ()
+    return _in_doubt(payment, attempt, command, outcome)
+
+
+def _in_doubt(
+    payment: Payment, attempt: Attempt, command: c.RecordOutcome, outcome: OutcomeUnknown | Pending | Duplicate
+) -> Events:
     checks = attempt.checks + 1 if attempt.status is AttemptStatus.UNKNOWN else 0
+    before = (e.ActionCompleted(at=command.at),) if payment.state is PaymentState.REQUIRES_ACTION else ()
     return (
+        *before,
         e.OutcomeBecameUnknown(
             at=command.at,
             number=attempt.number,
@@ -165,6 +222,6 @@ def _failed(payment: Payment, attempt: Attempt, command: c.RecordOutcome, outcom
     before = _resolved(payment, attempt, command)
     if payment.is_cancel_requested:
         return (*before, failed, e.PaymentCancelled(at=command.at, reason="requested"))
-    if may_try_another(outcome, len(payment.attempts), command.policy):
+    if may_try_another(outcome, len(payment.attempts), command.policy) and not payment.has_late_approval:
         return (*before, failed)
     return (*before, failed, ended)

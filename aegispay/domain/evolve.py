@@ -120,11 +120,15 @@ def _attempt_started(payment: Payment, event: e.AttemptStarted) -> Changes:
     return {"attempts": (*payment.attempts, attempt)}
 
 
-def _change_attempt(payment: Payment, number: int, **changes: Any) -> Changes:
+def _attempt(payment: Payment, number: int) -> Attempt:
     if not 1 <= number <= len(payment.attempts):
         raise IllegalEventError(f"{payment.id}: there is no attempt {number}")
+    return payment.attempts[number - 1]
+
+
+def _change_attempt(payment: Payment, number: int, **changes: Any) -> Changes:
     attempts = list(payment.attempts)
-    attempts[number - 1] = _copy_attempt(attempts[number - 1], changes)
+    attempts[number - 1] = _copy_attempt(_attempt(payment, number), changes)
     return {"attempts": tuple(attempts)}
 
 
@@ -148,7 +152,7 @@ def describe(
 
 
 def _attempt_failed(payment: Payment, event: e.AttemptFailed) -> Changes:
-    gateway = payment.attempts[event.number - 1].gateway
+    gateway = _attempt(payment, event.number).gateway
     return _change_attempt(
         payment,
         event.number,
@@ -159,7 +163,7 @@ def _attempt_failed(payment: Payment, event: e.AttemptFailed) -> Changes:
 
 
 def _outcome_unknown(payment: Payment, event: e.OutcomeBecameUnknown) -> Changes:
-    attempt = payment.attempts[event.number - 1]
+    attempt = _attempt(payment, event.number)
     return _change_attempt(
         payment,
         event.number,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aegispay.domain.breaker import BreakerState
+from aegispay.errors import FieldError, ValidationError
 
 _LATENCY_BOUNDS_S = tuple(0.001 * 1.35**step for step in range(40))
 """Upper bounds of the latency classes: 1 ms to two minutes, each 35 % wider, so a percentile is that exact."""
@@ -17,10 +19,19 @@ _SLOTS = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
-    """What the health score is made of; they add up to 1."""
+    """What the health score is made of.
+
+    Raises:
+        ValidationError: one is negative, or they do not add up to 1.
+    """
 
     success: float = 0.7
     latency: float = 0.3
+
+    def __post_init__(self) -> None:
+        if min(self.success, self.latency) < 0 or not math.isclose(self.success + self.latency, 1.0):
+            message = "use two numbers from 0 to 1 that add up to 1"
+            raise ValidationError([FieldError("health_weights", message, f"{self.success} and {self.latency}")])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,6 +92,14 @@ def _action_when_required(p: Payment) -> bool:
     return (p.state is PaymentState.REQUIRES_ACTION) == (p.action is not None)
 
 
+def _void_or_capture(p: Payment) -> bool:
+    return not p.operations or not (p.reserved_minor(OperationKind.VOID) and p.reserved_minor(OperationKind.CAPTURE))
+
+
+def _operations_differ(p: Payment) -> bool:
+    return len(p.operations) < 2 or len({operation.id for operation in p.operations}) == len(p.operations)
+
+
 INVARIANTS: tuple[Invariant, ...] = (
     Invariant("I-01", "0 <= captured <= authorized <= amount, and the amount is positive", _money_in_order),
     Invariant(
@@ -109,6 +117,8 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant("I-10", "only a processing payment can be in doubt", _doubt_is_processing),
     Invariant("I-11", "a failed payment, and no other, has a reason for its failure", _failure_has_reason),
     Invariant("I-12", "the payer has something to do exactly while action is required", _action_when_required),
+    Invariant("I-13", "a void and a capture are never under way together", _void_or_capture),
+    Invariant("I-14", "no two captures, voids or refunds share an id", _operations_differ),
 )
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from aegispay.domain.card_data import refuse_card_number
+from aegispay.domain.card_data import refuse_card_number, refuse_secret_key
 from aegispay.errors import FieldError, ValidationError
 
 Metadata = dict[str, Any]
@@ -52,7 +52,7 @@ def _copy_object(value: Mapping[Any, Any], path: str, depth: int, budget: list[i
         if not isinstance(key, str) or not 1 <= len(key) <= KEY_LENGTH_MAX:
             raise _refused(path, f"keys must be texts of 1 to {KEY_LENGTH_MAX} characters", type(key).__name__)
         _check_text(key, path)
-        refuse_card_number(path, key)
+        refuse_secret_key(path, key)
         copied[key] = _copy(item, f"{path}.{key}", depth + 1, budget)
     return copied
 
@@ -88,7 +88,9 @@ def _text(value: str, path: str) -> str:
     if len(value) > TEXT_LENGTH_MAX:
         raise _refused(path, f"is longer than {TEXT_LENGTH_MAX} characters", f"{len(value)} characters")
     _check_text(value, path)
-    return refuse_card_number(path, value)
+    refuse_card_number(path, value)
+    # An enum's member is kept as the text that JSON makes of it, so that what is stored reads back equal.
+    return str.__str__(value)
 
 
 def _check_text(value: str, path: str) -> None:
@@ -106,5 +108,6 @@ def _integer(value: int, path: str) -> int:
 def _number(value: float, path: str) -> float:
     if not math.isfinite(value):
         raise _refused(path, "must be a finite number", repr(value))
-    refuse_card_number(path, repr(value))
-    return value
+    # Only the whole part: the digits behind a point are no card number, and would often look like one.
+    refuse_card_number(path, str(int(value)))
+    return float(value)

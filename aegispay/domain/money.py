@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from functools import lru_cache
 from typing import Self
 
 from iso4217 import Currency as IsoCurrency
 
+from aegispay.domain.card_data import shown
 from aegispay.errors import CurrencyMismatchError, FieldError, ValidationError
 
 AMOUNT_MINOR_MAX = 10**15
@@ -18,6 +19,8 @@ AMOUNT_MINOR_MAX = 10**15
 _EXPONENTS: dict[str, int] = {
     str(currency.code): currency.exponent for currency in IsoCurrency if currency.exponent is not None
 }
+_EXACT = Context(prec=64, traps=[Inexact])
+"""Instead of the host's decimal context, whose precision would round amounts; what is too long for this one raises."""
 _NOT_PAYABLE = frozenset(str(currency.code) for currency in IsoCurrency if currency.exponent is None)
 
 
@@ -39,12 +42,11 @@ def exponent(currency: str) -> int:
 
 
 def _currency_error(currency: object) -> FieldError:
-    shown = repr(currency)[:40]
     if isinstance(currency, str) and currency in _NOT_PAYABLE:
-        return FieldError("currency", "has no minor units and cannot be paid in", shown)
+        return FieldError("currency", "has no minor units and cannot be paid in", shown(currency))
     if isinstance(currency, str) and currency.upper() in _EXPONENTS:
-        return FieldError("currency", f"write the code in capitals, {currency.upper()}", shown)
-    return FieldError("currency", "use an ISO 4217 code such as USD, EUR or JPY", shown)
+        return FieldError("currency", f"write the code in capitals, {currency.upper()}", shown(currency))
+    return FieldError("currency", "use an ISO 4217 code such as USD, EUR or JPY", shown(currency))
 
 
 @dataclass(frozen=True, slots=True, order=False)
@@ -62,13 +64,8 @@ class Money:
     def __post_init__(self) -> None:
         exponent(self.currency)
         if type(self.amount_minor) is not int or not 0 <= self.amount_minor <= AMOUNT_MINOR_MAX:
-            raise ValidationError(
-                [
-                    FieldError(
-                        "amount_minor", f"use an integer from 0 to {AMOUNT_MINOR_MAX}", repr(self.amount_minor)[:40]
-                    )
-                ]
-            )
+            message = f"use an integer from 0 to {AMOUNT_MINOR_MAX}"
+            raise ValidationError([FieldError("amount_minor", message, shown(self.amount_minor))])
 
     @classmethod
     def of(cls, amount: Decimal | str | float, currency: str) -> Self:
@@ -99,13 +96,8 @@ class Money:
 
     def __mul__(self, factor: int) -> Money:
         if type(factor) is not int or factor < 0:
-            raise ValidationError(
-                [
-                    FieldError(
-                        "factor", "money is multiplied by a whole number; use allocate to split", repr(factor)[:40]
-                    )
-                ]
-            )
+            message = "money is multiplied by a whole number; use allocate to split"
+            raise ValidationError([FieldError("factor", message, shown(factor))])
         return Money(self.amount_minor * factor, self.currency)
 
     __rmul__ = __mul__
@@ -126,7 +118,7 @@ class Money:
 
     def to_decimal(self) -> Decimal:
         """Return the amount in major units, with all of the currency's decimals."""
-        return Decimal(self.amount_minor).scaleb(-_EXPONENTS[self.currency])
+        return Decimal(self.amount_minor).scaleb(-_EXPONENTS[self.currency], _EXACT)
 
     def allocate(self, ratios: Sequence[int]) -> tuple[Money, ...]:
         """Split by whole-number ratios; the parts sum to the whole, the first parts take what does not divide.
@@ -158,7 +150,7 @@ def parse_amount(amount: object, currency: str, *, field: str = "amount") -> int
     """
     amount_minor = _to_minor(amount, currency, field)
     if amount_minor == 0:
-        raise ValidationError([FieldError(field, "must be more than 0", repr(amount)[:40])])
+        raise ValidationError([FieldError(field, "must be more than 0", shown(amount))])
     return amount_minor
 
 
@@ -170,31 +162,26 @@ def _minor_of_text(text: str, currency: str, field: str) -> int:
     try:
         major = Decimal(text)
     except InvalidOperation:
-        raise ValidationError([FieldError(field, 'use a number such as "100.00"', repr(text)[:40])]) from None
+        raise ValidationError([FieldError(field, 'use a number such as "100.00"', shown(text))]) from None
     if not major.is_finite():
-        raise ValidationError([FieldError(field, "must be a finite number", repr(text)[:40])])
+        raise ValidationError([FieldError(field, "must be a finite number", shown(text))])
     return _scaled(major, currency, field, digits or 0)
 
 
 def _scaled(major: Decimal, currency: str, field: str, digits: int) -> int:
     if major < 0:
-        raise ValidationError([FieldError(field, "must not be negative", str(major)[:40])])
+        raise ValidationError([FieldError(field, "must not be negative", shown(major))])
     if major.adjusted() + digits > 15:
-        raise ValidationError([FieldError(field, f"must be at most {AMOUNT_MINOR_MAX} minor units", str(major)[:40])])
-    minor = major.scaleb(digits)
+        raise ValidationError([FieldError(field, f"must be at most {AMOUNT_MINOR_MAX} minor units", shown(major))])
+    try:
+        minor = major.scaleb(digits, _EXACT)
+    except Inexact:
+        raise _too_many_decimals(field, currency, digits, major) from None
     if minor != minor.to_integral_value():
-        raise ValidationError(
-            [
-                FieldError(
-                    field,
-                    f"{currency} has {digits} decimals; write the exact amount, nothing is rounded",
-                    str(major)[:40],
-                )
-            ]
-        )
+        raise _too_many_decimals(field, currency, digits, major)
     amount_minor = int(minor)
     if amount_minor > AMOUNT_MINOR_MAX:
-        raise ValidationError([FieldError(field, f"must be at most {AMOUNT_MINOR_MAX} minor units", str(major)[:40])])
+        raise ValidationError([FieldError(field, f"must be at most {AMOUNT_MINOR_MAX} minor units", shown(major))])
     return amount_minor
 
 
@@ -208,9 +195,14 @@ def _to_minor(amount: object, currency: str, field: str = "amount") -> int:
         case int():
             return _minor_of_text(str(amount) if abs(amount) < 10**20 else "1e20", currency, field)
         case float():
-            return _minor_of_text(repr(amount), currency, field)
+            return _minor_of_text(float.__repr__(amount), currency, field)
         case Decimal():
             return _minor_of_text(str(amount), currency, field)
         case _:
             pass
-    raise ValidationError([FieldError(field, 'use a number such as "100.00"', repr(amount)[:40])])
+    raise ValidationError([FieldError(field, 'use a number such as "100.00"', shown(amount))])
+
+
+def _too_many_decimals(field: str, currency: str, digits: int, major: Decimal) -> ValidationError:
+    message = f"{currency} has {digits} decimals; write the exact amount, nothing is rounded"
+    return ValidationError([FieldError(field, message, shown(major))])

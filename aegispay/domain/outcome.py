@@ -63,6 +63,8 @@ class Reason(StrEnum):
     PENDING = "pending"
     DUPLICATE_REFERENCE = "duplicate_reference"
     AMOUNT_MISMATCH = "amount_mismatch"
+    LATE_APPROVAL = "late_approval"
+    CONFLICTING_ANSWER = "conflicting_answer"
     # our side
     UNSUPPORTED = "unsupported"
     REJECTED_REQUEST = "rejected_request"

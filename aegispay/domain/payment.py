@@ -194,6 +194,11 @@ class Payment:
             or self.state in {PaymentState.AUTHORIZED, PaymentState.REQUIRES_ACTION}
         )
 
+    @property
+    def has_late_approval(self) -> bool:
+        """Whether a gateway reported money moved that the payment does not count: nothing more may be charged."""
+        return any(incident.reason is Reason.LATE_APPROVAL for incident in self.incidents)
+
     def reserved_minor(self, kind: OperationKind) -> int:
         """Return what open operations of this kind hold, in minor units."""
         return sum(op.amount_minor for op in self.operations if op.kind is kind and op.status.is_open)
@@ -206,15 +211,13 @@ class Payment:
 def wake_at(payment: Payment) -> datetime | None:
     """Return when the payment must be looked at although nobody asks, or ``None`` if it needs nothing.
 
-    This is the payment's one durable timer: it is stored with every event, so a restart misses none.
+    This is the payment's one durable timer: it is stored with every event, so a restart misses none. An authorization
+    with an open operation does not expire before that operation is settled, so the operation's timer goes first.
     """
     if payment.is_parked:
         return None
-    times = [op.next_check_at for op in payment.operations if op.status.is_open]
-    charge = _charge_wake_at(payment)
-    if charge is not None:
-        times.append(charge)
-    return min(times, default=None)
+    checks = [operation.next_check_at for operation in payment.operations if operation.status.is_open]
+    return min(checks) if checks else _charge_wake_at(payment)
 
 
 def _charge_wake_at(payment: Payment) -> datetime | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from aegispay.domain.card_data import refuse_card_keys
+from aegispay.domain.card_data import refuse_card_keys, shown
 from aegispay.domain.text import construct, integer, optional_text, text
 from aegispay.errors import FieldError, ValidationError
 
@@ -69,7 +69,11 @@ class Upi:
         text("payment_method.vpa", self.vpa, longest=255)
         name, at, bank = self.vpa.partition("@")
         if not (name and at and bank) or "@" in bank:
-            raise ValidationError([FieldError("payment_method.vpa", "use the form name@bank", repr(self.vpa)[:40])])
+            raise ValidationError([FieldError("payment_method.vpa", "use the form name@bank", shown(self.vpa))])
+
+    def __repr__(self) -> str:
+        """Show the bank only: the name is personal."""
+        return f"<Upi …@{self.vpa.rpartition('@')[2]}>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +82,7 @@ class NetBanking:
 
     type: Literal[PaymentMethodType.NET_BANKING] = PaymentMethodType.NET_BANKING
     bank_code: str
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         text("payment_method.bank_code", self.bank_code, longest=64)
@@ -91,7 +95,7 @@ class Wallet:
 
     type: Literal[PaymentMethodType.WALLET] = PaymentMethodType.WALLET
     provider: str
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         text("payment_method.provider", self.provider, longest=64)
@@ -104,7 +108,7 @@ class PayLater:
 
     type: Literal[PaymentMethodType.PAY_LATER] = PaymentMethodType.PAY_LATER
     provider: str
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         text("payment_method.provider", self.provider, longest=64)
@@ -133,20 +137,12 @@ def parse_payment_method(value: object, *, field: str = "payment_method") -> Pay
     if isinstance(value, Card | Upi | NetBanking | Wallet | PayLater):
         return value
     if not isinstance(value, Mapping):
-        kinds = ", ".join(_KINDS)
-        raise ValidationError(
-            [
-                FieldError(
-                    field,
-                    f"use Card, Upi, NetBanking, Wallet, PayLater or a mapping with a type: {kinds}",
-                    type(value).__name__,
-                )
-            ]
-        )
+        message = f"use Card, Upi, NetBanking, Wallet, PayLater or a mapping with a type: {', '.join(_KINDS)}"
+        raise ValidationError([FieldError(field, message, type(value).__name__)])
     fields: dict[str, Any] = dict(value)
-    refuse_card_keys(field, fields)
+    refuse_card_keys(field, fields, is_method=True)
     kind = fields.pop("type", None)
     made = _KINDS.get(kind) if isinstance(kind, str) else None
     if made is None:
-        raise ValidationError([FieldError(f"{field}.type", f"use one of {', '.join(_KINDS)}", repr(kind)[:40])])
+        raise ValidationError([FieldError(f"{field}.type", f"use one of {', '.join(_KINDS)}", shown(kind))])
     return construct(made, fields, field)

@@ -1,9 +1,12 @@
-"""Pictures of the state machine, drawn from the table, so they cannot be out of date."""
+"""Pictures and tables of the state machine and its rules, drawn from the code, so they cannot be out of date."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
+from aegispay.domain.invariants import INVARIANTS
 from aegispay.domain.state import PaymentState
-from aegispay.domain.transitions import TRANSITIONS, arrows
+from aegispay.domain.transitions import TRANSITIONS, Transition, arrows
 
 
 def to_mermaid() -> str:
@@ -36,6 +39,33 @@ def to_text() -> str:
         if loops:
             lines.append(f"    stays: {', '.join(loops)}")
     return "\n".join(lines)
+
+
+def transitions_table() -> str:
+    """Return every transition as a Markdown table; what is possible in every state takes one row."""
+    everywhere = [row for row in TRANSITIONS if _is_everywhere(row)]
+    rows = [_cells(row, row.source or "nothing", row.target) for row in TRANSITIONS if row not in everywhere]
+    rows += dict.fromkeys(_cells(row, "any", "the same") for row in everywhere)
+    return _markdown(("from", "event", "to", "when", "commands"), rows)
+
+
+def invariants_table() -> str:
+    """Return every invariant as a Markdown table."""
+    return _markdown(("number", "what holds"), ((each.number, each.statement) for each in INVARIANTS))
+
+
+def _is_everywhere(row: Transition) -> bool:
+    loops = {other.source for other in TRANSITIONS if other.event is row.event and other.source is other.target}
+    return loops == set(PaymentState)
+
+
+def _cells(row: Transition, source: str, target: str) -> tuple[str, ...]:
+    return source, f"`{row.event}`", target, row.when, ", ".join(row.commands)
+
+
+def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _mark(state: PaymentState) -> str:

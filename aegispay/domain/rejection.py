@@ -15,6 +15,7 @@ class Rejection(StrEnum):
     PAYMENT_IS_NOT_PARKED = "payment_is_not_parked"
     ATTEMPT_STILL_OPEN = "attempt_still_open"
     OUTCOME_STILL_UNKNOWN = "outcome_still_unknown"
+    LATE_APPROVAL_REPORTED = "late_approval_reported"
     CANCEL_IS_REMEMBERED = "cancel_is_remembered"
     NO_SUCH_ATTEMPT = "no_such_attempt"
     NO_SUCH_OPERATION = "no_such_operation"

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from aegispay.domain.card_data import refuse_card_number, shown
 from aegispay.domain.customer import Customer, parse_customer
 from aegispay.domain.metadata import Metadata, parse_metadata
 from aegispay.domain.money import exponent, parse_amount
@@ -94,10 +95,8 @@ def _compare(path: str, first: Any, second: Any, differing: list[str]) -> None:
             _compare(
                 f"{path}.{declared.name}", getattr(first, declared.name), getattr(second, declared.name), differing
             )
-    elif isinstance(first, list):
-        if json.dumps(first, sort_keys=True) != json.dumps(second, sort_keys=True):
-            differing.append(path)
-    elif first != second:
+    elif first is not second and json.dumps(first, sort_keys=True) != json.dumps(second, sort_keys=True):
+        # As the fingerprint sees them: 0.0 and -0.0 are equal numbers, but not the same request.
         differing.append(path)
 
 
@@ -156,8 +155,8 @@ def _amount(amount: object, currency: object) -> int:
 
 def _matching(name: str, value: object, pattern: re.Pattern[str], allowed: str) -> str:
     if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise ValidationError([FieldError(name, f"use 1 to 64 of {allowed}", repr(value)[:40])])
-    return value
+        raise ValidationError([FieldError(name, f"use 1 to 64 of {allowed}", shown(value))])
+    return refuse_card_number(name, value)
 
 
 def _capture(value: object) -> CaptureMode:
@@ -166,4 +165,4 @@ def _capture(value: object) -> CaptureMode:
     try:
         return CaptureMode(value)  # type: ignore[arg-type]  # it refuses what is no mode
     except ValueError:
-        raise ValidationError([FieldError("capture", "use automatic or manual", repr(value)[:40])]) from None
+        raise ValidationError([FieldError("capture", "use automatic or manual", shown(value))]) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aegispay.domain.limits import refuse, whole
 from aegispay.domain.outcome import (
     Declined,
     DeclineKind,
@@ -26,6 +27,14 @@ class RetryPolicy:
 
     attempts_max: int = 3
     failover_on_soft_decline: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse a policy without any attempt.
+
+        Raises:
+            ValidationError: naming the setting.
+        """
+        refuse(whole("retry.attempts_max", self.attempts_max), hint="Correct the RetryPolicy.")
 
 
 def may_try_another(outcome: Failed, attempts: int, policy: RetryPolicy) -> bool:

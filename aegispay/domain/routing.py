@@ -128,8 +128,12 @@ def why_not_eligible(snapshot: GatewaySnapshot, request: RoutingRequest) -> str 
 
 Scorer = Callable[[GatewaySnapshot, RoutingRequest], float]
 
-_UNPROVEN_SUCCESS_RATE = 0.9
+_PRIOR_SUCCESS_RATE = 0.9
 """A gateway without samples ranks below one that is proven good and above one that is proven bad."""
+_PRIOR_CALLS = 10
+"""How many calls that assumption weighs: one lucky or unlucky call proves nothing yet."""
+_PROBATION = 0.5
+"""While half open only a few probes pass, so a gateway ranks behind those that are closed and not much worse."""
 _UNPROVEN_LATENCY_S = 1.0
 """The same for latency: slower than a good gateway, faster than a bad one."""
 _UNPRICED = -1e15
@@ -137,12 +141,21 @@ _UNPRICED = -1e15
 
 
 def _by_success_rate(snapshot: GatewaySnapshot, _request: RoutingRequest) -> float:
-    rate = _UNPROVEN_SUCCESS_RATE if snapshot.success_rate is None else snapshot.success_rate
-    return rate * snapshot.health
+    rate = _proven_rate(snapshot)
+    return rate * _PROBATION if snapshot.breaker is BreakerState.HALF_OPEN else rate
+
+
+def _proven_rate(snapshot: GatewaySnapshot) -> float:
+    if snapshot.success_rate is None:
+        return _PRIOR_SUCCESS_RATE
+    successes = snapshot.success_rate * snapshot.samples + _PRIOR_SUCCESS_RATE * _PRIOR_CALLS
+    return successes / (snapshot.samples + _PRIOR_CALLS)
 
 
 def _by_latency(snapshot: GatewaySnapshot, _request: RoutingRequest) -> float:
-    return -(_UNPROVEN_LATENCY_S if snapshot.latency_p50_s is None else snapshot.latency_p50_s)
+    latency_s = _UNPROVEN_LATENCY_S if snapshot.latency_p50_s is None else snapshot.latency_p50_s
+    # Failing fast is not being fast: what counts is the time until an answer of use.
+    return -latency_s / max(_proven_rate(snapshot), 0.01)
 
 
 def _by_cost(snapshot: GatewaySnapshot, request: RoutingRequest) -> float:

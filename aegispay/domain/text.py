@@ -6,7 +6,7 @@ import dataclasses
 import re
 from typing import Any, TypeVar
 
-from aegispay.domain.card_data import refuse_card_number
+from aegispay.domain.card_data import refuse_card_number, shown
 from aegispay.errors import FieldError, ValidationError
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ def text(field: str, value: object, *, longest: int) -> str:
             [FieldError(field, f"must have at most {longest} characters", f"{len(value)} characters")]
         )
     if _CONTROL.search(value):
-        raise ValidationError([FieldError(field, "must have no control characters", repr(value[:20]))])
+        raise ValidationError([FieldError(field, "must have no control characters", shown(value))])
     return refuse_card_number(field, value)
 
 
@@ -47,7 +47,7 @@ def integer(field: str, value: object, *, smallest: int, largest: int) -> None:
         ValidationError: naming the field and the bounds.
     """
     if type(value) is not int or not smallest <= value <= largest:
-        raise ValidationError([FieldError(field, f"use a whole number from {smallest} to {largest}", repr(value)[:20])])
+        raise ValidationError([FieldError(field, f"use a whole number from {smallest} to {largest}", shown(value))])
 
 
 def construct(made: type[T], fields: dict[str, Any], field: str) -> T:

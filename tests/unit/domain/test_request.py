@@ -219,8 +219,9 @@ def test_any_changed_field_changes_the_fingerprint_and_is_named(change, field):
     assert differing_fields(first, second) == (field,)
 
 
-def test_true_is_not_one():
-    first, second = request(metadata={"a": 1}), request(metadata={"a": True})
+@pytest.mark.parametrize(("one", "other"), [(1, True), (1, 1.0), (0.0, -0.0), ([0.0], [-0.0]), ("1", 1), (None, "")])
+def test_values_that_python_or_a_reader_takes_for_equal_are_told_apart_and_named(one, other):
+    first, second = request(metadata={"a": one}), request(metadata={"a": other})
     assert first.fingerprint() != second.fingerprint()
     assert differing_fields(first, second) == ("metadata.a",)
 

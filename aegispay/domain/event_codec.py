@@ -1,0 +1,90 @@
+"""Events as JSON: what stands in the store, and how it is read back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pydantic
+
+from aegispay.domain import care_events as care
+from aegispay.domain import operation_events as operations
+from aegispay.domain import payment_events as payments
+from aegispay.domain.event import Event
+from aegispay.domain.event_type import EventType
+from aegispay.domain.state import OperationKind
+from aegispay.errors import CardDataError, ValidationError
+
+_OPERATION_STEPS = (
+    operations.OperationRequested,
+    operations.OperationSucceeded,
+    operations.OperationFailed,
+    operations.OperationBecameUnknown,
+)
+
+CLASSES: dict[EventType, type[Event]] = {
+    EventType.PAYMENT_INITIATED: payments.PaymentInitiated,
+    EventType.PAYMENT_AUTHENTICATED: payments.PaymentAuthenticated,
+    EventType.PAYMENT_ACTION_REQUIRED: payments.ActionRequired,
+    EventType.PAYMENT_ACTION_COMPLETED: payments.ActionCompleted,
+    EventType.PAYMENT_PROCESSING: payments.AttemptStarted,
+    EventType.PAYMENT_RETRY_ATTEMPTED: payments.AttemptStarted,
+    EventType.ATTEMPT_FAILED: payments.AttemptFailed,
+    EventType.OUTCOME_UNKNOWN: payments.OutcomeBecameUnknown,
+    EventType.OUTCOME_RESOLVED: payments.OutcomeResolved,
+    EventType.PAYMENT_AUTHORIZED: payments.PaymentAuthorized,
+    EventType.PAYMENT_SUCCEEDED: payments.PaymentSucceeded,
+    EventType.PAYMENT_FAILED: payments.PaymentFailed,
+    EventType.PAYMENT_CANCEL_REQUESTED: payments.CancelRequested,
+    EventType.PAYMENT_CANCELLED: payments.PaymentCancelled,
+    EventType.PAYMENT_PARTIALLY_REFUNDED: payments.PaymentPartiallyRefunded,
+    EventType.PAYMENT_REFUNDED: payments.PaymentRefunded,
+    EventType.INCIDENT_OPENED: care.IncidentOpened,
+    EventType.INCIDENT_CLOSED: care.IncidentClosed,
+    EventType.PAYMENT_PARKED: care.PaymentParked,
+    EventType.PAYMENT_UNPARKED: care.PaymentUnparked,
+} | {operations.OPERATION_TYPES[kind, made.step]: made for made in _OPERATION_STEPS for kind in OperationKind}
+"""The class that carries each stored name."""
+
+_ADAPTERS: dict[type[Event], pydantic.TypeAdapter[Any]] = {
+    made: pydantic.TypeAdapter(made) for made in set(CLASSES.values())
+}
+
+
+def encode(event: Event) -> bytes:
+    """Write the event's own fields as JSON; its type and schema version are stored beside them."""
+    return _ADAPTERS[type(event)].dump_json(event)
+
+
+def decode(event_type: str, schema_version: int, data: bytes | str) -> Event:
+    """Read an event back.
+
+    Args:
+        event_type: the stored name.
+        schema_version: the version it was written with.
+        data: JSON as `encode` wrote it.
+
+    Raises:
+        ValueError: for an unknown type, another version or data that does not fit. It names fields, never values.
+    """
+    event_class = CLASSES[EventType(event_type)]
+    if schema_version != event_class.schema_version:
+        raise ValueError(f"{event_type}: schema version {schema_version} is not known to this AegisPay")
+    try:
+        event: Event = _ADAPTERS[event_class].validate_json(data)
+    except (pydantic.ValidationError, ValidationError, CardDataError) as error:
+        raise ValueError(f"{event_type}: {_unreadable(error)}") from None
+    if event.type != event_type:
+        raise ValueError(f"stored as {event_type}, but its content is a {event.type}")
+    return event
+
+
+def _unreadable(error: pydantic.ValidationError | ValidationError | CardDataError) -> str:
+    """Say which fields do not fit; pydantic's own text would repeat their values."""
+    match error:
+        case pydantic.ValidationError():
+            found = error.errors(include_url=False, include_context=False, include_input=False)
+            return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'data'}: {each['type']}" for each in found)
+        case ValidationError():
+            return "; ".join(f"{each.field}: {each.message}" for each in error.errors)
+        case CardDataError():
+            return str(error)

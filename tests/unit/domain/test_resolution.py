@@ -1,0 +1,140 @@
+"""How a doubt is settled: what may be asked, what an answer proves, when to ask again."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from aegispay.domain.contract import GatewayContract, LookupAuthority
+from aegispay.domain.outcome import (
+    Duplicate,
+    GatewayMisconfigured,
+    InvalidRequest,
+    NotProcessed,
+    OutcomeUnknown,
+    Pending,
+    Reason,
+)
+from aegispay.domain.resolution import (
+    CHECK_DELAYS_S,
+    Purpose,
+    as_evidence,
+    check_delay_s,
+    first_step,
+    may_resend,
+    proves_absence,
+)
+from tests import builders as b
+
+ATTEMPT = b.in_doubt().attempts[0]
+NO_KEYS = GatewayContract(idempotency_window_s=None, timeout_s=30.0, visibility_delay_s=20.0)
+
+
+def at(seconds: float) -> datetime:
+    return ATTEMPT.started_at + timedelta(seconds=seconds)
+
+
+# --- resending ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(0, True), (899, True), (900, False), (1_000, False), (5_000, False)]
+)
+def test_a_resend_is_allowed_in_the_first_nine_tenths_of_the_keys_window(seconds, expected):
+    assert may_resend(GatewayContract(idempotency_window_s=1_000), ATTEMPT, at(seconds)) is expected
+
+
+def test_without_keys_nothing_is_ever_resent():
+    assert not may_resend(NO_KEYS, ATTEMPT, at(0))
+
+
+@pytest.mark.parametrize("authority", [LookupAuthority.ADVISORY, LookupAuthority.AUTHORITATIVE])
+def test_a_gateway_that_can_be_looked_up_is_looked_up_first(authority):
+    assert first_step(GatewayContract(lookup=authority), ATTEMPT, at(0)) is Purpose.LOOKUP
+    assert first_step(GatewayContract(lookup=authority), ATTEMPT, at(10**7)) is Purpose.LOOKUP
+
+
+def test_a_gateway_without_look_up_is_sent_the_same_request_again_while_the_key_protects_it():
+    contract = GatewayContract(lookup=LookupAuthority.NONE, idempotency_window_s=1_000)
+    assert first_step(contract, ATTEMPT, at(899)) is Purpose.RESEND
+    assert first_step(contract, ATTEMPT, at(900)) is None
+
+
+def test_a_gateway_with_neither_can_only_be_settled_from_outside():
+    contract = GatewayContract(lookup=LookupAuthority.NONE, idempotency_window_s=None)
+    assert first_step(contract, ATTEMPT, at(0)) is None
+
+
+# --- absence --------------------------------------------------------------------------------------------
+
+
+def test_absence_is_proven_only_when_a_request_at_the_end_of_its_timeout_would_be_visible():
+    assert not proves_absence(NO_KEYS, ATTEMPT, at(49.999))
+    assert proves_absence(NO_KEYS, ATTEMPT, at(50))
+
+
+def test_what_may_have_been_sent_late_counts_from_when_it_was_sent():
+    assert not proves_absence(NO_KEYS, ATTEMPT, at(59.999), start_delay_s=10)
+    assert proves_absence(NO_KEYS, ATTEMPT, at(60), start_delay_s=10)
+
+
+def test_absence_is_proven_only_when_the_last_possible_resend_would_be_visible():
+    contract = GatewayContract(idempotency_window_s=1_000, timeout_s=30, visibility_delay_s=20)
+    assert not proves_absence(contract, ATTEMPT, at(949.999))
+    assert proves_absence(contract, ATTEMPT, at(950))
+
+
+@pytest.mark.parametrize("authority", [LookupAuthority.NONE, LookupAuthority.ADVISORY])
+def test_a_look_up_without_authority_never_proves_absence(authority):
+    contract = GatewayContract(lookup=authority, idempotency_window_s=None)
+    assert not proves_absence(contract, ATTEMPT, at(10**8))
+
+
+# --- evidence -------------------------------------------------------------------------------------------
+
+ALL = [
+    b.approved(), b.hard(), b.wants_payer(), b.unknown(), Pending(reference="r"), Duplicate(), b.not_sent(),
+    GatewayMisconfigured(), InvalidRequest(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("outcome", ALL, ids=lambda o: o.type)
+def test_the_charges_own_answer_is_taken_as_it_is(outcome):
+    assert as_evidence(Purpose.CHARGE, outcome) is outcome
+
+
+@pytest.mark.parametrize("purpose", [Purpose.LOOKUP, Purpose.RESEND])
+@pytest.mark.parametrize("outcome", ALL[:5], ids=lambda o: o.type)
+def test_a_question_that_was_answered_is_evidence_about_the_attempt(purpose, outcome):
+    assert as_evidence(purpose, outcome) is outcome
+
+
+@pytest.mark.parametrize("purpose", [Purpose.LOOKUP, Purpose.RESEND])
+@pytest.mark.parametrize(
+    "outcome",
+    [NotProcessed(reason=Reason.BREAKER_OPEN, code="x"), GatewayMisconfigured(code="x"), InvalidRequest(code="x")],
+    ids=lambda o: o.type,
+)
+def test_a_question_that_failed_says_nothing_about_the_attempt(purpose, outcome):
+    found = as_evidence(purpose, outcome)
+    assert isinstance(found, OutcomeUnknown)
+    assert (found.reason, found.code) == (outcome.reason, "x")
+    assert found.message.startswith(f"the {purpose} gave no answer")
+
+
+def test_a_resend_that_the_gateway_has_seen_before_stays_unknown():
+    found = as_evidence(Purpose.RESEND, Duplicate())
+    assert found == OutcomeUnknown(reason=Reason.DUPLICATE_REFERENCE, message=Duplicate().message)
+
+
+# --- when to ask again ----------------------------------------------------------------------------------
+
+
+def test_checks_come_quickly_at_first_and_then_ever_more_rarely():
+    delays = [check_delay_s(checks) for checks in range(len(CHECK_DELAYS_S))]
+    assert delays == list(CHECK_DELAYS_S) == sorted(delays)
+    assert check_delay_s(0) == 1
+
+
+def test_the_last_delay_repeats_for_ever():
+    assert check_delay_s(10_000) == CHECK_DELAYS_S[-1]
+    assert [check_delay_s(checks, [3, 7]) for checks in range(4)] == [3, 7, 7, 7]
