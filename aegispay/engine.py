@@ -15,7 +15,7 @@ from aegispay.actors.payment_messages import ProcessPayment, SubmitPayment
 from aegispay.assembly import Assembly, assemble
 from aegispay.clock import SystemClock
 from aegispay.config import AegisConfig
-from aegispay.domain.card_data import mask_card_numbers
+from aegispay.domain.card_data import shown
 from aegispay.domain.ids import derive_payment_id, is_payment_id
 from aegispay.domain.payment import Payment
 from aegispay.domain.request import parse_request
@@ -33,9 +33,6 @@ from aegispay.ports import Clock, EventStore, Gateway, StoredEvent
 from aegispay.storage.sqlite import SqliteStore
 from aegispay.supervision import Node
 from aegispay.views import EngineHealth, PaymentPage
-
-_SHOWN_MAX = 60
-"""Characters of a wrong id that an error repeats: a right one and its quotes fit."""
 
 
 class AegisPay:
@@ -206,7 +203,7 @@ class AegisPay:
             return await self.get_payment(derive_payment_id(self._store.salt, merchant, idempotency_key))
         except (PaymentNotFoundError, UnicodeEncodeError):
             raise PaymentNotFoundError(
-                f"merchant {_shown(merchant)} has no payment with the key {_shown(idempotency_key)}"
+                f"merchant {shown(merchant)} has no payment with the key {shown(idempotency_key)}"
             ) from None
 
     async def list_payments(self, **filters: Unpack[PaymentFilters]) -> PaymentPage:
@@ -366,9 +363,5 @@ def _checked(payment_id: str) -> str:
 
 
 def _no_payment(payment_id: object) -> PaymentNotFoundError:
-    return PaymentNotFoundError(f"there is no payment {_shown(payment_id)}")
+    return PaymentNotFoundError(f"there is no payment {shown(payment_id)}")
 
-
-def _shown(value: object) -> str:
-    """Return the value as an error may show it."""
-    return mask_card_numbers(repr(value)[:_SHOWN_MAX])

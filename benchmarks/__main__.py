@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import inspect
 import os
 import platform
@@ -42,16 +43,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all by default")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--default-gc", action="store_true", help="leave Python's garbage collector as it is")
     parser.add_argument("--no-uvloop", action="store_true", help="use asyncio's own loop")
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"{unknown[0]} is not known; there are {', '.join(BENCHMARKS)}")
     factory = None if options.no_uvloop else _loop_factory()
+    if not options.default_gc:
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+    collector = "Python's" if options.default_gc else "tuned"
     loop = "asyncio" if factory is None else "uvloop"
     print(
         f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {loop}, {os.cpu_count()} cores, "
-        f"{platform.machine()}, {sys.platform}, seed {options.seed}"
+        f"{platform.machine()}, {sys.platform}, garbage collector {collector}, seed {options.seed}"
     )
     for name in options.names or BENCHMARKS:
         benchmark = BENCHMARKS[name]
