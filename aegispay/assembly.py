@@ -38,11 +38,12 @@ from aegispay.recovery import Recovery
 from aegispay.supervision import (
     ChildSpec,
     DynamicSupervisor,
-    GetTree,
     Node,
     RestartIntensity,
     StartChild,
+    SupervisionError,
     Supervisor,
+    node_of,
 )
 from aegispay.waiting import Waiters
 
@@ -247,7 +248,10 @@ class Assembly:
             capacity=self._config.in_flight_max,
             is_registered=True,
         )
-        await self._find("gateways").ask(StartChild(spec), block=False, timeout=_ANSWER_S)
+        try:
+            await self._find("gateways").ask(StartChild(spec), block=False, timeout=_ANSWER_S)
+        except SupervisionError as error:
+            raise EngineFailedError(f"gateway {name} could not be started: {error}") from error
         self._gateway_specs.append(spec)
         self.gateways[name] = GatewayEntry(gateway, lambda: self._find(spec.id))
 
@@ -350,10 +354,9 @@ class Assembly:
         # Nobody restarts them any more: those that are suspended would keep their askers waiting.
         self._spawn_task(self.directory.stop_all(timeout_s=self._config.shutdown_s))
 
-    async def tree(self) -> Node:
+    def tree(self) -> Node:
         """Return the supervision tree."""
-        node: Node = await self._root.ask(GetTree(), block=False, timeout=_ANSWER_S)
-        return node
+        return node_of(self._root)
 
     # --- stopping -----------------------------------------------------------------------------------
 

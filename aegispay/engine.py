@@ -327,7 +327,7 @@ class AegisPay:
 
     async def supervision_tree(self) -> Node:
         """Return the tree of supervisors and actors; ``print(node.render())`` shows it."""
-        return await self._open_assembly().tree()
+        return self._open_assembly().tree()
 
     # --- inside -------------------------------------------------------------------------------------
 

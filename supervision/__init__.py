@@ -7,7 +7,9 @@ from aegispay.supervision.backoff import Backoff
 from aegispay.supervision.decider import Decider, Verdict
 from aegispay.supervision.dynamic import DynamicSupervisor
 from aegispay.supervision.errors import (
+    ChildNotStartedError,
     CommonCauseError,
+    CrashEscalatedError,
     InvalidSpecError,
     RestartIntensityExceededError,
     SupervisionError,
@@ -17,13 +19,15 @@ from aegispay.supervision.report import Action, RecentReports, Report
 from aegispay.supervision.spec import ChildSpec, RestartIntensity, RestartType, Strategy
 from aegispay.supervision.strategy import affected
 from aegispay.supervision.supervisor import GetTree, StartChild, Supervisor
-from aegispay.supervision.tree import Node
+from aegispay.supervision.tree import Node, node_of
 
 __all__ = [
     "Action",
     "Backoff",
+    "ChildNotStartedError",
     "ChildSpec",
     "CommonCauseError",
+    "CrashEscalatedError",
     "Decider",
     "DynamicSupervisor",
     "GetTree",
@@ -40,5 +44,6 @@ __all__ = [
     "Supervisor",
     "Verdict",
     "affected",
+    "node_of",
     "record_restart",
 ]

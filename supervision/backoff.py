@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 
@@ -27,9 +28,11 @@ class Backoff:
     reset_after_s: float = 10.0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.max_s < math.inf:
+            raise InvalidSpecError("max_s", self.max_s, "use 0 or more seconds")
         if not 0 <= self.min_s <= self.max_s:
             raise InvalidSpecError("min_s", self.min_s, f"use 0 to max_s, which is {self.max_s:g}")
-        if not self.factor >= 1:
+        if not 1 <= self.factor < math.inf:
             raise InvalidSpecError("factor", self.factor, "use 1 or more")
         if not 0 <= self.jitter <= 1:
             raise InvalidSpecError("jitter", self.jitter, "use a share from 0 to 1")
@@ -38,6 +41,8 @@ class Backoff:
 
     def delay_s(self, restarts: int, source: random.Random) -> float:
         """Return the pause before the restart that follows `restarts` earlier ones, in seconds."""
-        exponent = min(restarts, 64)
-        full = min(self.max_s, self.min_s * self.factor**exponent)
+        try:
+            full = min(self.max_s, self.min_s * self.factor**restarts)
+        except OverflowError:
+            full = self.max_s if self.min_s > 0 else 0.0
         return full * (1 - self.jitter * source.random())

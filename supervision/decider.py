@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from aegispay.supervision.errors import InvalidSpecError
+
 
 class Verdict(StrEnum):
     """What becomes of a crashed child.
@@ -24,6 +26,13 @@ class Decider:
     """A verdict per exception class; the most specific class counts, restart is the default."""
 
     verdicts: Mapping[type[BaseException], Verdict] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for kind, verdict in self.verdicts.items():
+            if not (isinstance(kind, type) and issubclass(kind, BaseException)):
+                raise InvalidSpecError("verdicts", kind, "use exception classes as keys")
+            if not isinstance(verdict, Verdict):
+                raise InvalidSpecError("verdicts", verdict, f"use one of {', '.join(Verdict)}")
 
     def decide(self, cause: BaseException) -> Verdict:
         """Return the verdict on a crash."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from aegispay.actors import Actor, ActorRef, CellRef, ChildCrashed, ChildStopped, ControlMessage, StopReason
-from aegispay.actors.cell import CellState
+from aegispay.actors.state import CellState
 from aegispay.supervision.backoff import Backoff
 from aegispay.supervision.errors import CommonCauseError
-from aegispay.supervision.intensity import History, record_restart
-from aegispay.supervision.report import Action, Report, Sink, ignore
+from aegispay.supervision.intensity import History, recent, record_restart
+from aegispay.supervision.report import Action, Reporter, Sink, ignore
 from aegispay.supervision.spec import RestartIntensity
 from aegispay.supervision.supervisor import GetTree
 from aegispay.supervision.tree import Node
@@ -26,23 +26,15 @@ _SHOWN = 10
 class _RestartNow(ControlMessage):
     """The pause before a restart is over."""
 
-    ref: CellRef[Any]
-
-
-@dataclass(slots=True)
-class _Record:
-    """What is remembered of a child that crashed."""
-
     ref: ActorRef[Any]
-    history: History
-    last_at: float
 
 
 class DynamicSupervisor(Actor):
     """Supervises children that others spawn with this actor as their supervisor.
 
     Restarts count per child, so that one bad child ends alone. Different children that crash are counted
-    separately: many at once have a common cause, which restarting them does not mend.
+    separately: many at once have a common cause, which restarting them does not mend. When this supervisor itself is
+    restarted, its children live on, and those that wait for a restart get it from the next incarnation.
 
     Args:
         name: for reports.
@@ -79,8 +71,8 @@ class DynamicSupervisor(Actor):
         self._children = children
         self._source = source
         self._backoff = backoff if backoff is not None else Backoff()
-        self._sink = sink
-        self._records: OrderedDict[str, _Record] = OrderedDict()
+        self._report = Reporter(name, sink, self._now)
+        self._records: OrderedDict[str, History] = OrderedDict()
         self._distinct: OrderedDict[str, float] = OrderedDict()
 
     def __repr__(self) -> str:
@@ -88,51 +80,66 @@ class DynamicSupervisor(Actor):
         return f"<DynamicSupervisor {self._name} children={self._count()} crashed={len(self._records)}>"
 
     def on_start(self) -> None:
-        """Start again the children that were waiting for it when the instance before this one crashed."""
+        """Take over the children that the incarnation before this one left waiting."""
         if self.incarnation == 0:
             return
         for ref in self._children():
             if ref.cell.state is CellState.SUSPENDED:
-                self._restart(ref)
+                # By a timer, which a crash of this child that still waits in the mailbox replaces by its own.
+                self.timers.start(ref, _RestartNow(ref), 0.0)
 
     async def on_receive(self, message: Any) -> Any:
         """Handle one message."""
         match message:
             case ChildCrashed():
                 await self._crashed(message)
-            case ChildStopped(ref):
-                self._records.pop(ref.actor_urn, None)
+            case ChildStopped():
+                self._stopped(message)
             case _RestartNow(ref):
                 self._restart(ref)
             case GetTree():
-                return self._tree()
+                return self.node()
             case _:
                 return super().on_receive(message)
         return None
 
+    def _stopped(self, stop: ChildStopped) -> None:
+        self.timers.cancel(stop.ref)
+        if stop.reason is not StopReason.PASSIVATED:
+            # Put away and started again is still the same child; ended is not.
+            self._records.pop(stop.ref.actor_urn, None)
+
     async def _crashed(self, crash: ChildCrashed) -> None:
-        name = crash.ref.actor_urn
-        now = self.system.loop.time()
+        name, now = crash.ref.actor_urn, self._now()
         self._forget_quiet(now)
-        self._check_common_cause(name, now, crash.cause)
-        earlier = self._records.pop(name, None)
-        history, is_exhausted = record_restart(earlier.history if earlier else (), now, self._intensity)
+        history, is_exhausted = record_restart(self._records.pop(name, ()), now, self._intensity)
         self._report(Action.CRASHED, name, cause=crash.cause, restarts=len(history))
-        if is_exhausted:
-            self._report(Action.EXHAUSTED, name, cause=crash.cause, restarts=len(history))
-            self._on_exhausted(name, crash.cause)
-            await self.system.stop(crash.ref, reason=StopReason.CRASHED, timeout_s=1.0)
+        self._check_common_cause(name, now, crash.cause)
+        if not crash.ref.is_alive():
             return
-        self._records[name] = _Record(crash.ref, history, now)
+        if is_exhausted:
+            await self._exhausted(crash, restarts=len(history))
+            return
+        self._records[name] = history
         delay_s = self._backoff.delay_s(len(history) - 1, self._source)
         self._report(Action.RESTARTING, name, cause=crash.cause, restarts=len(history), delay_s=delay_s)
-        assert isinstance(crash.ref, CellRef)
-        self.timers.start(name, _RestartNow(crash.ref), delay_s)
+        self.timers.start(crash.ref, _RestartNow(crash.ref), delay_s)
 
-    def _restart(self, ref: CellRef[Any]) -> None:
+    async def _exhausted(self, crash: ChildCrashed, *, restarts: int) -> None:
+        name = crash.ref.actor_urn
+        self._report(Action.EXHAUSTED, name, cause=crash.cause, restarts=restarts)
+        try:
+            # Told before the last askers hear that it is dead, so that they find out why when they ask again.
+            self._on_exhausted(name, crash.cause)
+        except Exception as error:  # noqa: BLE001 - the child ends all the same, and the others go on
+            self.system.log_failure(self, error)
+        await self.system.stop(crash.ref, reason=StopReason.CRASHED, timeout_s=1.0)
+
+    def _restart(self, ref: ActorRef[Any]) -> None:
         if ref.is_alive():
             self.system.restart(ref)
-            self._report(Action.RESTARTED, ref.actor_urn)
+            history = self._records.get(ref.actor_urn, ())
+            self._report(Action.RESTARTED, ref.actor_urn, restarts=len(recent(history, self._now(), self._intensity)))
 
     def _check_common_cause(self, name: str, now: float, cause: BaseException) -> None:
         self._distinct.pop(name, None)
@@ -145,40 +152,22 @@ class DynamicSupervisor(Actor):
 
     def _forget_quiet(self, now: float) -> None:
         while self._records:
-            name, record = next(iter(self._records.items()))
-            if now - record.last_at < self._intensity.period_s:
+            name, history = next(iter(self._records.items()))
+            if now - history[-1] < self._intensity.period_s:
                 return
             del self._records[name]
 
-    def _report(
-        self,
-        action: Action,
-        child: str,
-        *,
-        cause: BaseException | None = None,
-        restarts: int = 0,
-        delay_s: float = 0.0,
-    ) -> None:
-        self._sink(
-            Report(
-                at_s=self.system.loop.time(),
-                supervisor=self._name,
-                child=child,
-                action=action,
-                cause=None if cause is None else type(cause).__name__,
-                restarts=restarts,
-                delay_s=delay_s,
-            )
-        )
+    def _now(self) -> float:
+        return self.system.loop.time()
 
-    def _tree(self) -> Node:
+    def node(self) -> Node:
+        """Return this supervisor and the children that crashed lately."""
+        self._forget_quiet(self._now())
         shown = list(self._records.items())[-_SHOWN:]
         return Node(
             name=self._name,
             kind="dynamic",
             restarts=self.incarnation,
             note=f"[{self._count()} alive, {len(self._records)} crashed lately]",
-            children=tuple(
-                Node(name=name, kind="crashed lately", restarts=len(record.history)) for name, record in shown
-            ),
+            children=tuple(Node(name=name, kind="crashed lately", restarts=len(history)) for name, history in shown),
         )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from aegispay.actors import Refusal
+
 
 class SupervisionError(Exception):
     """Root of supervision's errors."""
 
 
-class InvalidSpecError(SupervisionError):
-    """A specification makes no sense.
+class InvalidSpecError(Refusal, SupervisionError):
+    """A specification makes no sense; as the answer to a request it is a refusal.
 
     Attributes:
         field: which part.
@@ -29,6 +31,30 @@ class RestartIntensityExceededError(SupervisionError):
     def __init__(self, supervisor: str, child: str, restarts: int, period_s: float) -> None:
         self.child = child
         super().__init__(f"{supervisor} gave up: {child} crashed beyond {restarts} restarts in {period_s:g} s")
+
+
+class CrashEscalatedError(SupervisionError):
+    """A supervisor gave up over one crash: its decider leaves this exception to whoever is above.
+
+    Attributes:
+        child: the one that crashed.
+    """
+
+    def __init__(self, supervisor: str, child: str, cause: BaseException) -> None:
+        self.child = child
+        super().__init__(f"{supervisor} gave up: {child} crashed with {type(cause).__name__}, which it escalates")
+
+
+class ChildNotStartedError(Refusal, SupervisionError):
+    """A child that was to be added could not be started. Nothing of it is left; the supervisor goes on.
+
+    Attributes:
+        child: its id.
+    """
+
+    def __init__(self, supervisor: str, child: str, cause: BaseException) -> None:
+        self.child = child
+        super().__init__(f"{supervisor} did not start {child}: {type(cause).__name__}")
 
 
 class CommonCauseError(SupervisionError):

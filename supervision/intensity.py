@@ -8,6 +8,11 @@ History = tuple[float, ...]
 """Times of the restarts that still count, oldest first."""
 
 
+def recent(history: History, now: float, intensity: RestartIntensity) -> History:
+    """Return the restarts that still count at `now`, seconds of a monotonic clock."""
+    return tuple(at for at in history if now - at < intensity.period_s)
+
+
 def record_restart(history: History, now: float, intensity: RestartIntensity) -> tuple[History, bool]:
     """Count one more restart.
 
@@ -19,5 +24,5 @@ def record_restart(history: History, now: float, intensity: RestartIntensity) ->
     Returns:
         The new history, and whether there were more than `intensity` allows.
     """
-    recent = (*(at for at in history if now - at < intensity.period_s), now)
-    return recent, len(recent) > intensity.restarts
+    counted = (*recent(history, now, intensity), now)
+    return counted, len(counted) > intensity.restarts

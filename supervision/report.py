@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,6 +46,39 @@ Sink = Callable[[Report], None]
 
 def ignore(_report: Report) -> None:
     """Drop the report."""
+
+
+class Reporter:
+    """What a supervisor reports through: a sink that fails is the sink's problem, never the tree's."""
+
+    def __init__(self, supervisor: str, sink: Sink, now: Callable[[], float]) -> None:
+        self._supervisor = supervisor
+        self._sink = sink
+        self._now = now
+
+    def __call__(
+        self,
+        action: Action,
+        child: str,
+        *,
+        cause: BaseException | None = None,
+        restarts: int = 0,
+        delay_s: float = 0.0,
+    ) -> None:
+        """Report one action."""
+        report = Report(
+            at_s=self._now(),
+            supervisor=self._supervisor,
+            child=child,
+            action=action,
+            cause=None if cause is None else type(cause).__name__,
+            restarts=restarts,
+            delay_s=delay_s,
+        )
+        try:
+            self._sink(report)
+        except Exception:
+            logging.getLogger("pykka").exception("a report of %s was lost", self._supervisor)
 
 
 class RecentReports:

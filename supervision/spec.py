@@ -41,7 +41,7 @@ class RestartIntensity:
     period_s: float = 5.0
 
     def __post_init__(self) -> None:
-        if self.restarts < 0:
+        if not _is_whole(self.restarts, 0):
             raise InvalidSpecError("restarts", self.restarts, "use 0 or more")
         if not self.period_s > 0:
             raise InvalidSpecError("period_s", self.period_s, "use more than 0 seconds")
@@ -72,7 +72,7 @@ class ChildSpec:
     is_registered: bool = False
 
     def __post_init__(self) -> None:
-        if not self.id:
+        if not (isinstance(self.id, str) and self.id):
             raise InvalidSpecError("id", self.id, "give the child a name")
         if not callable(self.start):
             raise InvalidSpecError("start", self.start, "pass a function that makes an actor")
@@ -80,8 +80,16 @@ class ChildSpec:
             raise InvalidSpecError("restart", self.restart, f"use one of {', '.join(RestartType)}")
         if not self.shutdown_s > 0:
             raise InvalidSpecError("shutdown_s", self.shutdown_s, "use more than 0 seconds")
-        if self.capacity < 1:
+        if not isinstance(self.backoff, Backoff):
+            raise InvalidSpecError("backoff", self.backoff, "use a Backoff")
+        if not isinstance(self.decider, Decider):
+            raise InvalidSpecError("decider", self.decider, "use a Decider")
+        if not _is_whole(self.capacity, 1):
             raise InvalidSpecError("capacity", self.capacity, "use 1 or more")
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def check_ids(specs: tuple[ChildSpec, ...]) -> None:

@@ -10,26 +10,25 @@ from typing import Any
 
 from aegispay.actors import (
     Actor,
-    ActorDeadError,
-    ActorError,
     CellRef,
     ChildCrashed,
     ChildStopped,
     ControlMessage,
+    DuplicateActorError,
     StopReason,
 )
+from aegispay.supervision.child import Child, Children
 from aegispay.supervision.decider import Verdict
-from aegispay.supervision.errors import RestartIntensityExceededError
-from aegispay.supervision.intensity import History, record_restart
-from aegispay.supervision.report import Action, Report, Sink, ignore
+from aegispay.supervision.errors import ChildNotStartedError, CrashEscalatedError, RestartIntensityExceededError
+from aegispay.supervision.intensity import History, recent, record_restart
+from aegispay.supervision.report import Action, Reporter, Sink, ignore
 from aegispay.supervision.spec import ChildSpec, RestartIntensity, RestartType, Strategy, check_ids
-from aegispay.supervision.strategy import affected
-from aegispay.supervision.tree import Node
+from aegispay.supervision.tree import Node, node_of
 
 
 @dataclass(frozen=True, slots=True)
 class StartChild:
-    """Add a child and start it; the reply is its ref."""
+    """Add a child and start it; the reply is its ref, or `ChildNotStartedError`."""
 
     spec: ChildSpec
 
@@ -41,19 +40,9 @@ class GetTree:
 
 @dataclass(frozen=True, slots=True)
 class _RestartNow(ControlMessage):
-    """The pause before a restart is over."""
+    """The pause before a restart is over: of one child, or of all that are down."""
 
-    child: str
-
-
-@dataclass(slots=True)
-class _Child:
-    """One child and its history."""
-
-    spec: ChildSpec
-    ref: CellRef[Any]
-    started_at: float
-    restarts: int = 0
+    child: str | None
 
 
 class Supervisor(Actor):
@@ -89,23 +78,25 @@ class Supervisor(Actor):
         self._strategy = strategy
         self._intensity = intensity if intensity is not None else RestartIntensity()
         self._source = source
-        self._sink = sink
+        self._report = Reporter(name, sink, self._now)
         self._on_gave_up = on_gave_up
-        self._children: dict[str, _Child] = {}
+        self._children = Children(strategy)
         self._history: History = ()
+        self._due_at: dict[str | None, float] = {}
 
     def __repr__(self) -> str:
         """Show strategy, size and how close it is to giving up."""
-        recent = f"{len(self._history)}/{self._intensity.restarts} in {self._intensity.period_s:g} s"
-        return f"<Supervisor {self._name} {self._strategy} children={len(self._children)} restarts={recent}>"
+        limit = f"{self._intensity.restarts} in {self._intensity.period_s:g} s"
+        restarts = f"{self._restarts()}/{limit}"
+        return f"<Supervisor {self._name} {self._strategy} children={len(self._children)} restarts={restarts}>"
 
     async def on_start(self) -> None:  # type: ignore[override]  # pykka's hooks may be async here
         """Start the children in order; if one fails, stop those that run, in reverse, and fail."""
         for spec in self._specs:
             try:
                 await self._start(spec)
-            except BaseException:
-                await self._stop_all()
+            except Exception as error:
+                await self._discard(spec, error)
                 raise
 
     async def on_stop(self) -> None:  # type: ignore[override]  # pykka's hooks may be async here
@@ -133,10 +124,9 @@ class Supervisor(Actor):
             case _RestartNow(child):
                 await self._restart(child)
             case StartChild(spec):
-                check_ids((*(child.spec for child in self._children.values()), spec))
-                return await self._start(spec)
+                return await self._add(spec)
             case GetTree():
-                return await self._tree()
+                return self.node()
             case _:
                 return super().on_receive(message)
         return None
@@ -144,145 +134,171 @@ class Supervisor(Actor):
     # --- starting and stopping ----------------------------------------------------------------------
 
     async def _start(self, spec: ChildSpec) -> CellRef[Any]:
-        ref = self.system.spawn(
+        child = Child(spec, self._spawn(spec), self._now())
+        self._children.add(child)
+        await self.system.started(child.ref)
+        self._report(Action.STARTED, spec.id, restarts=self._restarts())
+        return child.ref
+
+    def _spawn(self, spec: ChildSpec) -> CellRef[Any]:
+        return self.system.spawn(
             spec.start,
             name=spec.id,
             supervisor=self.actor_ref,
             capacity=spec.capacity,
             register=spec.is_registered,
         )
-        self._children[spec.id] = _Child(spec, ref, self._now())
-        await self.system.started(ref)
-        self._report(Action.STARTED, spec.id)
-        return ref
+
+    async def _add(self, spec: ChildSpec) -> CellRef[Any]:
+        check_ids((*(child.spec for child in self._children), spec))
+        try:
+            return await self._start(spec)
+        except Exception as error:
+            await self._discard(spec, error)
+            raise ChildNotStartedError(self._name, spec.id, error) from error
+
+    async def _discard(self, spec: ChildSpec, cause: BaseException) -> None:
+        """Leave nothing of a child whose first start failed."""
+        self._report(Action.CRASHED, spec.id, cause=cause, restarts=self._restarts())
+        child = self._children.get(spec.id)
+        if child is not None:
+            self._children.remove(child)
+            await self.system.stop(child.ref, timeout_s=spec.shutdown_s)
 
     async def _stop_all(self) -> None:
-        children, self._children = self._children, {}
-        for name, child in reversed(children.items()):
-            await self.system.stop(child.ref, reason=StopReason.SHUTDOWN, timeout_s=child.spec.shutdown_s)
-            self._report(Action.STOPPED, name)
+        for child in reversed(tuple(self._children)):
+            await self._remove(child, StopReason.SHUTDOWN)
+
+    async def _remove(self, child: Child, reason: StopReason) -> None:
+        await self.system.stop(child.ref, reason=reason, timeout_s=child.spec.shutdown_s)
+        self._report(Action.STOPPED, child.spec.id, restarts=self._restarts())
+        self._forget(child)
+
+    def _forget(self, child: Child) -> None:
+        """Let a child go; those that were taken down with it come back all the same."""
+        self._children.remove(child)
+        key = self._timer_of(child)
+        if key is not None:
+            self._due_at.pop(key, None)
+            self.timers.cancel(key)
+        elif self._children.down() and key not in self._due_at:
+            self._restart_at(key, self._now())
 
     # --- crashes ------------------------------------------------------------------------------------
 
     async def _crashed(self, crash: ChildCrashed) -> None:
-        child = self._find(crash.ref)
+        child = self._children.find(crash.ref)
         if child is None:
             return
-        name = child.spec.id
-        verdict = child.spec.decider.decide(crash.cause)
-        self._report(Action.CRASHED, name, cause=crash.cause)
+        name, cause = child.spec.id, crash.cause
+        verdict = child.spec.decider.decide(cause)
+        self._report(Action.CRASHED, name, cause=cause, restarts=self._restarts())
         if verdict is Verdict.ESCALATE:
-            raise RestartIntensityExceededError(self._name, name, 0, self._intensity.period_s) from crash.cause
+            self._report(Action.GAVE_UP, name, cause=cause, restarts=self._restarts())
+            raise CrashEscalatedError(self._name, name, cause) from cause
         if verdict is Verdict.STOP or child.spec.restart is RestartType.TEMPORARY:
             await self._remove(child, StopReason.CRASHED)
-            return
-        await self._plan_restart(child, crash.cause)
+        elif not self._is_coming_back(child):
+            await self._plan_restart(child, cause)
 
     async def _stopped(self, stop: ChildStopped) -> None:
-        """A child ended by itself: a permanent one is started again, on a cell of its own."""
-        child = self._find(stop.ref)
+        """A child ended without this supervisor: start it again, on a cell of its own, or forget it."""
+        child = self._children.find(stop.ref)
         if child is None:
             return
-        name = child.spec.id
-        self._report(Action.STOPPED, name)
-        if child.spec.restart is not RestartType.PERMANENT:
-            del self._children[name]
-            return
-        await self._plan_restart(child, None)
+        self._report(Action.STOPPED, child.spec.id, restarts=self._restarts())
+        is_abnormal = stop.reason is StopReason.CRASHED
+        if child.spec.restart is not RestartType.PERMANENT and not (
+            is_abnormal and child.spec.restart is RestartType.TRANSIENT
+        ):
+            self._forget(child)
+        elif not self._is_coming_back(child):
+            await self._plan_restart(child, None)
 
-    async def _remove(self, child: _Child, reason: StopReason) -> None:
-        del self._children[child.spec.id]
-        await self.system.stop(child.ref, reason=reason, timeout_s=child.spec.shutdown_s)
-        self._report(Action.STOPPED, child.spec.id)
+    def _timer_of(self, child: Child) -> str | None:
+        """Return the key of the restart that brings a child back: its own, or the one of all that are down."""
+        return child.spec.id if self._strategy is Strategy.ONE_FOR_ONE else None
 
-    async def _plan_restart(self, child: _Child, cause: BaseException | None) -> None:
+    def _is_coming_back(self, child: Child) -> bool:
+        """Return whether a planned restart covers the child already: its crash is no further one."""
+        return child.is_down and self._timer_of(child) in self._due_at
+
+    async def _plan_restart(self, child: Child, cause: BaseException | None) -> None:
         """Count the restart, take down who goes down with the child, and come back after the pause."""
-        name = child.spec.id
         now = self._now()
+        self._count_restart(child.spec.id, now, cause)
+        delay_s = child.next_delay_s(now, lambda restarts: child.spec.backoff.delay_s(restarts, self._source))
+        child.is_down = True
+        for other in reversed(self._children.affected(child)):
+            if not other.is_down:
+                await self._take_down(other)
+        self._report(Action.RESTARTING, child.spec.id, cause=cause, restarts=self._restarts(), delay_s=delay_s)
+        self._restart_at(self._timer_of(child), now + delay_s)
+
+    def _restart_at(self, key: str | None, due_at: float) -> None:
+        """Start what is down at loop time `due_at`, or when an earlier plan says if that is later."""
+        due_at = self._due_at[key] = max(due_at, self._due_at.get(key, due_at))
+        self.timers.start(key, _RestartNow(key), max(0.0, due_at - self._now()))
+
+    def _count_restart(self, name: str, now: float, cause: BaseException | None) -> None:
         self._history, is_exceeded = record_restart(self._history, now, self._intensity)
         if is_exceeded:
-            self._report(Action.GAVE_UP, name, cause=cause)
+            self._report(Action.GAVE_UP, name, cause=cause, restarts=self._restarts())
             raise RestartIntensityExceededError(
                 self._name, name, self._intensity.restarts, self._intensity.period_s
             ) from cause
-        if now - child.started_at >= child.spec.backoff.reset_after_s:
-            child.restarts = 0
-        delay_s = child.spec.backoff.delay_s(child.restarts, self._source)
-        child.restarts += 1
-        for sibling in reversed(affected(self._strategy, tuple(self._children), name)):
-            if sibling != name:
-                other = self._children[sibling]
-                await self.system.suspend(other.ref, timeout_s=other.spec.shutdown_s)
-        self._report(Action.RESTARTING, name, cause=cause, delay_s=delay_s)
-        self.timers.start(("restart", name), _RestartNow(name), delay_s)
 
-    async def _restart(self, name: str) -> None:
-        if name not in self._children:
+    async def _take_down(self, child: Child) -> None:
+        """Suspend a child because of another's crash, its mail kept; a temporary one never comes back."""
+        if child.spec.restart is RestartType.TEMPORARY:
+            await self._remove(child, StopReason.SHUTDOWN)
             return
-        for each in affected(self._strategy, tuple(self._children), name):
-            if not await self._restart_one(self._children[each]):
+        child.is_down = True
+        await self.system.suspend(child.ref, timeout_s=child.spec.shutdown_s)
+
+    async def _restart(self, key: str | None) -> None:
+        """Start in order what is down; one that fails holds up those after it until its own restart."""
+        self._due_at.pop(key, None)
+        for child in self._children.down():
+            if self._timer_of(child) == key and not await self._restart_one(child):
                 return
 
-    async def _restart_one(self, child: _Child) -> bool:
-        """Start one child again; a failure to start comes back as a crash of its own."""
+    async def _restart_one(self, child: Child) -> bool:
+        """Start one child again, in its old place; return whether it runs."""
         child.started_at = self._now()
         try:
             if child.ref.is_alive():
                 self.system.restart(child.ref)
                 await self.system.started(child.ref)
             else:
-                place = tuple(self._children)
-                await self._start(child.spec)
-                self._children[child.spec.id].restarts = child.restarts
-                self._children = {name: self._children[name] for name in place}
-        except (ActorError, ActorDeadError):
-            raise
-        except Exception:  # noqa: BLE001 - the runtime reports it as ChildCrashed, which counts and backs off
+                child.ref = self._spawn(child.spec)
+                await self.system.started(child.ref)
+                self._report(Action.STARTED, child.spec.id, restarts=self._restarts())
+        except DuplicateActorError as error:
+            # Somebody else has the name, so there is no cell that could report the failure.
+            self._report(Action.CRASHED, child.spec.id, cause=error, restarts=self._restarts())
+            await self._plan_restart(child, error)
             return False
-        self._report(Action.RESTARTED, child.spec.id)
+        except Exception:  # noqa: BLE001 - it comes as ChildCrashed or ChildStopped, which count and back off
+            return False
+        child.is_down = False
+        self._report(Action.RESTARTED, child.spec.id, restarts=self._restarts())
         return True
 
     # --- looking ------------------------------------------------------------------------------------
 
-    def _find(self, ref: Any) -> _Child | None:
-        return next((child for child in self._children.values() if child.ref is ref), None)
-
     def _now(self) -> float:
         return self.system.loop.time()
 
-    def _report(self, action: Action, child: str, *, cause: BaseException | None = None, delay_s: float = 0.0) -> None:
-        self._sink(
-            Report(
-                at_s=self._now(),
-                supervisor=self._name,
-                child=child,
-                action=action,
-                cause=None if cause is None else type(cause).__name__,
-                restarts=len(self._history),
-                delay_s=delay_s,
-            )
-        )
+    def _restarts(self) -> int:
+        return len(recent(self._history, self._now(), self._intensity))
 
-    async def _tree(self) -> Node:
-        nodes = [await self._child_node(child) for child in self._children.values()]
+    def node(self) -> Node:
+        """Return this supervisor and everything below it."""
         return Node(
             name=self._name,
             kind=self._strategy.value,
             restarts=self.incarnation,
-            note=f"[{len(self._history)} of {self._intensity.restarts} restarts in {self._intensity.period_s:g} s]",
-            children=tuple(nodes),
-        )
-
-    @staticmethod
-    async def _child_node(child: _Child) -> Node:
-        cell = child.ref.cell
-        if cell.supervises and child.ref.is_alive():
-            node: Node = await child.ref.ask(GetTree(), block=False, timeout=5.0)
-            return node
-        return Node(
-            name=cell.name,
-            kind=cell.actor_class.__name__,
-            state=cell.state.value,
-            mail=len(cell.mailbox),
-            restarts=cell.incarnation,
+            note=f"[{self._restarts()} of {self._intensity.restarts} restarts in {self._intensity.period_s:g} s]",
+            children=tuple(node_of(child.ref) for child in self._children),
         )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from aegispay.actors import CellRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,3 +54,27 @@ class Node:
             is_last = index == len(self.children) - 1
             yield f"{indent}{'└─' if is_last else '├─'} {child.line()}"
             yield from child.below(indent + ("   " if is_last else "│  "))
+
+
+@runtime_checkable
+class Described(Protocol):
+    """An actor that can show what hangs below it."""
+
+    def node(self) -> Node:
+        """Return it."""
+        ...
+
+
+def node_of(ref: CellRef[Any]) -> Node:
+    """Return what there is to see of an actor, at once: the tree can be looked at whatever its actors are doing."""
+    cell = ref.cell
+    instance: object = cell.instance
+    if isinstance(instance, Described):
+        return instance.node()
+    return Node(
+        name=cell.name,
+        kind=cell.actor_class.__name__,
+        state=cell.state.value,
+        mail=len(cell.mailbox),
+        restarts=cell.incarnation,
+    )

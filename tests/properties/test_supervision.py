@@ -8,7 +8,20 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aegispay.supervision import Backoff, RestartIntensity, Strategy, affected, record_restart
+from aegispay.actors import StopReason
+from aegispay.supervision import (
+    Backoff,
+    Decider,
+    RestartIntensity,
+    RestartType,
+    Strategy,
+    Verdict,
+    affected,
+    record_restart,
+)
+from aegispay.testing import run_virtual
+from tests.unit.supervision.crowd import THREE_IN_SIXTY, Crowd
+from tests.unit.supervision.rig import BadError, Crash, Family, Work, WorseError, elapse
 
 times = st.lists(st.integers(0, 100_000), max_size=60).map(sorted)
 intensities = st.builds(RestartIntensity, restarts=st.integers(0, 10), period_s=st.integers(1, 10_000))
@@ -16,7 +29,8 @@ intensities = st.builds(RestartIntensity, restarts=st.integers(0, 10), period_s=
 
 def histories(times_s, intensity):
     """Return (history, verdict) after each restart."""
-    history, found = (), []
+    history: tuple[float, ...] = ()
+    found = []
     for now in times_s:
         history, is_exceeded = record_restart(history, now, intensity)
         found.append((history, is_exceeded))
@@ -46,7 +60,7 @@ def test_only_distances_count_not_when_the_clock_began(times_s, intensity, shift
 
 @given(times, intensities)
 def test_whoever_gives_up_in_time_keeps_no_more_than_one_beyond_what_is_allowed(times_s, intensity):
-    history = ()
+    history: tuple[float, ...] = ()
     for now in times_s:
         history, is_exceeded = record_restart(history, now, intensity)
         assert len(history) <= intensity.restarts + 1
@@ -135,3 +149,111 @@ def test_strategies_are_the_child_alone_the_tail_and_everybody(children, data):
     assert affected(Strategy.ONE_FOR_ONE, children, crashed) == (crashed,)
     assert affected(Strategy.REST_FOR_ONE, children, crashed) == tuple(children[index:])
     assert affected(Strategy.ONE_FOR_ALL, children, crashed) == tuple(children)
+
+
+NAMES = "abcd"
+steps = st.lists(
+    st.tuples(
+        st.sampled_from([0.0, 0.3, 1.0, 2.5]),
+        st.sampled_from(["crash", "give up", "end", "stop", "work", "fail make", "fail start", "fail stop", "slow"]),
+        st.sampled_from(NAMES),
+    ),
+    max_size=20,
+)
+kinds = st.tuples(*[st.sampled_from(RestartType)] * len(NAMES))
+
+
+class Trouble(Family):
+    """A family that gets into trouble step by step, and counts who was answered."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
+
+    def step(self, action, name):
+        ref = self.system.find(name)
+        match action, ref:
+            case "fail make" | "fail start" | "fail stop", _:
+                self.fail(action.removeprefix("fail "), name, BadError())
+            case "slow", _:
+                for times_s in (self.start_s, self.stop_s, self.failure_s):
+                    times_s[name] = 1.7
+            case _, None:
+                pass
+            case "crash", _:
+                self.asked.append(ref.ask(Crash(BadError()), block=False, timeout=1_000))
+            case "give up", _:
+                self.asked.append(ref.ask(Crash(WorseError()), block=False, timeout=1_000))
+            case "work", _:
+                self.asked.append(ref.ask(Work(2.0), block=False, timeout=1_000))
+            case "end", _:
+                self.asked.append(ref.stop(block=False, timeout=1_000))
+            case "stop", _:
+                ref.cell.request_stop(StopReason.SHUTDOWN)
+
+    async def calm_down(self):
+        for trouble in (self.failures, self.start_s, self.stop_s, self.failure_s):
+            trouble.clear()
+        await elapse(300)
+
+
+async def live_through(plan, restarts, strategy):
+    async with Trouble() as family:
+        decider = Decider({WorseError: Verdict.STOP})
+        specs = [family.spec(name, restart=kind, decider=decider) for name, kind in zip(NAMES, restarts, strict=True)]
+        await family.start(specs, strategy=strategy, intensity=RestartIntensity(restarts=10_000, period_s=1))
+        for pause_s, action, name in plan:
+            family.step(action, name)
+            await elapse(pause_s)
+        await family.calm_down()
+        given_up = {name for _, action, name in plan if action == "give up"}
+        for name, kind in zip(NAMES, restarts, strict=True):
+            is_lasting = kind is RestartType.PERMANENT and name not in given_up
+            assert family.states(name)[name] in ({"ready"} if is_lasting else {"ready", "gone"})
+        in_tree = {node.name: node.state for node in (await family.tree()).children}
+        assert in_tree == {name: "ready" for name in NAMES if family.states(name)[name] == "ready"}
+        assert all(asked.reply.done() for asked in family.asked)
+        assert family.root.cell.incarnation == 0
+        await family.system.stop(family.root)
+        assert family.system.stats().actors == 0
+
+
+@given(steps, kinds, st.sampled_from(Strategy), st.none() | st.integers(0, 1_000))
+def test_after_any_trouble_everybody_who_should_runs_and_nobody_hangs(plan, restarts, strategy, seed):
+    run_virtual(live_through(plan, restarts, strategy), seed=seed)
+
+
+def exhausted_by(rounds):
+    """Return who is exhausted, in order, when children crash in rounds of (seconds since the last one, names)."""
+    now, crashes, exhausted = 0.0, {}, []
+    for pause_s, names in rounds:
+        now += pause_s
+        for name in names:
+            recent = [at for at in crashes.get(name, []) if now - at < THREE_IN_SIXTY.period_s]
+            crashes[name] = [*recent, now]
+            if len(crashes[name]) > THREE_IN_SIXTY.restarts:
+                exhausted.append(name)
+                crashes[name] = []
+    return exhausted
+
+
+async def crash_in_rounds(rounds):
+    async with Crowd() as crowd:
+        await crowd.open(common_cause=RestartIntensity(restarts=1_000, period_s=10))
+        for pause_s, names in rounds:
+            await elapse(pause_s)
+            await crowd.crash_now(*names)
+        assert [name for name, _ in crowd.exhausted] == exhausted_by(rounds)
+        await elapse(10)
+        assert set(crowd.states(*NAMES).values()) <= {"ready", "gone"}
+
+
+rounds_of_crashes = st.lists(
+    st.tuples(st.sampled_from([5.0, 20.0, 59.0, 60.0, 61.0]), st.lists(st.sampled_from(NAMES), unique=True)),
+    max_size=15,
+)
+
+
+@given(rounds_of_crashes)
+def test_of_many_exactly_those_are_exhausted_who_crashed_too_often_themselves(rounds):
+    run_virtual(crash_in_rounds(rounds))
