@@ -6,7 +6,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import pykka
+from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr
 
+from aegispay.actors.construction import adopting_cell
 from aegispay.actors.errors import UnknownMessageError
 from aegispay.actors.future import ActorFuture
 from aegispay.actors.system import ActorSystem
@@ -14,6 +16,9 @@ from aegispay.actors.timers import Timers
 
 if TYPE_CHECKING:
     from aegispay.actors.cell import Cell
+
+
+_PROXY_MESSAGES = frozenset({ProxyCall, ProxyGetAttr, ProxySetAttr})
 
 
 class Actor(pykka.Actor):
@@ -30,8 +35,8 @@ class Actor(pykka.Actor):
     _timers: Timers | None
 
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
-        self._cell = ActorSystem.cell_being_made()
         self._timers = None
+        self._cell = adopting_cell(self)
 
     def __str__(self) -> str:
         """Return class and name, as pykka writes them."""
@@ -56,7 +61,7 @@ class Actor(pykka.Actor):
     @property
     def actor_stopped(self) -> Any:  # type: ignore[override]
         """Whether the actor has ended, as an object with `is_set`."""
-        return self._cell.stopped
+        return self._cell.ref.actor_stopped
 
     @property
     def _actor_ref(self) -> Any:  # type: ignore[override]
@@ -124,9 +129,12 @@ class Actor(pykka.Actor):
         """End after the messages that wait already."""
         self._cell.ref.stop(block=False)
 
+    def _handle_receive(self, message: Any) -> Any:
+        return super()._handle_receive(message) if type(message) in _PROXY_MESSAGES else self.on_receive(message)
+
     @staticmethod
     def _create_actor_inbox() -> Any:
-        return ActorSystem.cell_being_made().mailbox
+        raise NotImplementedError("the cell has the mailbox")
 
     @staticmethod
     def _create_future() -> ActorFuture[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
+from threading import Lock
 
 from aegispay.actors.clock import Clock
 
@@ -25,6 +26,7 @@ class DeadLetters:
     def __init__(self, clock: Clock, *, capacity: int) -> None:
         self._clock = clock
         self._letters: deque[DeadLetter] = deque(maxlen=capacity)
+        self._lock = Lock()
         self.count = 0
 
     def __len__(self) -> int:
@@ -32,10 +34,13 @@ class DeadLetters:
         return len(self._letters)
 
     def add(self, message: object, target: str, reason: str) -> None:
-        """Keep one."""
-        self.count += 1
-        self._letters.append(DeadLetter(type(message).__name__, target, reason, self._clock.now()))
+        """Keep one; from any thread."""
+        letter = DeadLetter(type(message).__name__, target, reason, self._clock.now())
+        with self._lock:
+            self.count += 1
+            self._letters.append(letter)
 
     def latest(self) -> tuple[DeadLetter, ...]:
         """Return what is kept, oldest first."""
-        return tuple(self._letters)
+        with self._lock:
+            return tuple(self._letters)

@@ -5,6 +5,11 @@ from __future__ import annotations
 from pykka import ActorDeadError, Timeout
 
 
+def _name(message: object) -> str:
+    """Return the type's name of a message, or of the type itself."""
+    return message.__name__ if isinstance(message, type) else type(message).__name__
+
+
 class ActorError(Exception):
     """Root of the runtime's own errors."""
 
@@ -17,14 +22,14 @@ class UnknownMessageError(Refusal):
     """The actor does not know this type of message."""
 
     def __init__(self, message: object, target: object) -> None:
-        super().__init__(f"{target} does not understand {type(message).__name__}")
+        super().__init__(f"{target} does not understand {_name(message)}")
 
 
 class MailboxFullError(ActorError):
     """The target has its bound of messages waiting. The message was not accepted."""
 
     def __init__(self, message: object, target: object, capacity: int) -> None:
-        super().__init__(f"{type(message).__name__} was not accepted: {target} has {capacity} messages waiting")
+        super().__init__(f"{_name(message)} was not accepted: {target} has {capacity} messages waiting")
 
 
 class DirectoryFullError(ActorError):
@@ -45,18 +50,21 @@ class AskCycleError(ActorError):
     """The ask would wait for itself: the target waits, directly or through others, for the asker."""
 
     def __init__(self, message: object, chain: tuple[str, ...]) -> None:
-        super().__init__(f"{type(message).__name__} would deadlock: {' asks '.join(chain)}")
+        super().__init__(f"{_name(message)} would deadlock: {' asks '.join(chain)}")
 
 
 class NotReadyError(ActorError):
-    """`get()` on the loop's own thread for a reply that is not there: it would wait for ever. Use ``await``."""
+    """Waiting on the loop's own thread for a reply that is not there would never end. Nothing was sent, or lost."""
+
+    def __init__(self) -> None:
+        super().__init__("this is the event loop's own thread: use block=False and await the reply")
 
 
 class AskTimeoutError(Timeout):
     """No answer before the deadline. A message that still waited by then is not handled any more."""
 
     def __init__(self, message: object, target: object) -> None:
-        super().__init__(f"{target} did not answer {type(message).__name__} in time")
+        super().__init__(f"{target} did not answer {_name(message)} in time")
 
 
 class ActorCrashedError(ActorError):
@@ -68,7 +76,7 @@ class ActorCrashedError(ActorError):
 
     def __init__(self, message: object, target: object, cause: BaseException, outcome: str = "unknown") -> None:
         self.outcome = outcome
-        super().__init__(f"{target} crashed with {type(cause).__name__} while handling {type(message).__name__}")
+        super().__init__(f"{target} crashed with {type(cause).__name__} while handling {_name(message)}")
 
 
 __all__ = [

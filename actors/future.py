@@ -6,16 +6,18 @@ import asyncio
 import concurrent.futures
 import functools
 import sys
-import threading
 from collections.abc import Callable, Generator
+from threading import get_ident
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import pykka
 
-from aegispay.actors.errors import NotReadyError
+from aegispay.actors.errors import AskCycleError, AskTimeoutError, NotReadyError
+from aegispay.actors.waits import cell_in_turn, current_cell, refuse_cycle
 
 if TYPE_CHECKING:
+    from aegispay.actors.cell import Cell
     from aegispay.actors.system import ActorSystem
 
 T = TypeVar("T")
@@ -27,13 +29,15 @@ class ActorFuture(pykka.Future[T]):
 
     It does what `pykka.Future` documents, with two changes: ``await`` suspends instead of blocking the loop,
     and `get` on the loop's own thread raises `NotReadyError` instead of deadlocking when there is no reply yet.
+    Cancelling an ``await`` withdraws the message when its turn has not begun.
     """
 
-    __slots__ = ("_deadline", "_system", "reply")
+    __slots__ = ("_message_type", "_system", "_target", "reply")
 
-    def __init__(self, system: ActorSystem) -> None:
+    def __init__(self, system: ActorSystem, target: Cell | None = None, message_type: type | None = None) -> None:
         self._system = system
-        self._deadline: asyncio.TimerHandle | None = None
+        self._target = target
+        self._message_type = message_type
         self.reply: asyncio.Future[Any] = asyncio.Future(loop=system.loop)
 
     def __repr__(self) -> str:
@@ -43,7 +47,28 @@ class ActorFuture(pykka.Future[T]):
     # --- asking side --------------------------------------------------------------------------------
 
     def __await__(self) -> Generator[Any, None, T]:
-        return self.reply.__await__()
+        if get_ident() != self._system.thread_id:
+            return asyncio.wrap_future(self._for_another_thread()).__await__()
+        if current_cell.get() is None or self._target is None or self.reply.done():
+            return self.reply.__await__()
+        return self._await_in_turn(self._target)
+
+    def _await_in_turn(self, target: Cell) -> Generator[Any, None, T]:
+        cell = cell_in_turn()
+        if cell is None:
+            value: T = yield from self.reply.__await__()
+            return value
+        try:
+            refuse_cycle(cell, target, self._message_type)
+        except AskCycleError as error:
+            self.refuse(error)
+            raise
+        cell.waits_for = target
+        try:
+            value = yield from self.reply.__await__()
+        finally:
+            cell.waits_for = None
+        return value
 
     def get(self, *, timeout: float | None = None) -> T:
         """Return the reply, or raise what was replied; from another thread, wait for it.
@@ -55,26 +80,33 @@ class ActorFuture(pykka.Future[T]):
             NotReadyError: called on the loop's own thread before the reply is there.
             pykka.Timeout: it took too long.
         """
-        if not self.reply.done():
-            if threading.get_ident() == self._system.thread_id:
-                raise NotReadyError("the reply is not there yet and this is the loop's own thread; use await")
-            self._wait(timeout)
-        result: T = self.reply.result()
-        return result
-
-    def _wait(self, timeout: float | None) -> None:
-        arrived: concurrent.futures.Future[None] = concurrent.futures.Future()
-
-        def tell(_reply: asyncio.Future[Any]) -> None:
-            if not arrived.done():
-                arrived.set_result(None)
-
-        self._system.loop.call_soon_threadsafe(self.reply.add_done_callback, tell)
+        if self.reply.done():
+            result: T = self.reply.result()
+            return result
+        if self._system.is_here():
+            raise NotReadyError
         try:
-            arrived.result(timeout)
+            return self._for_another_thread().result(timeout)
         except concurrent.futures.TimeoutError:
-            arrived.cancel()
+            if self.reply.done():
+                raise
             raise pykka.Timeout(f"{timeout} seconds") from None
+
+    def _for_another_thread(self) -> concurrent.futures.Future[T]:
+        arrived: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+        def copy(reply: asyncio.Future[T]) -> None:
+            if reply.cancelled():
+                arrived.cancel()
+            elif arrived.set_running_or_notify_cancel():
+                error = reply.exception()
+                if error is None:
+                    arrived.set_result(reply.result())
+                else:
+                    arrived.set_exception(error)
+
+        self._system.call_soon(self.reply.add_done_callback, copy)
+        return arrived
 
     # --- answering side -----------------------------------------------------------------------------
 
@@ -93,17 +125,22 @@ class ActorFuture(pykka.Future[T]):
         """Answer on the loop's thread, unless the deadline or a crash answered before."""
         if not self.reply.done():
             self.reply.set_result(value)
-            self._forget_deadline()
 
     def refuse(self, error: BaseException) -> None:
         """Answer with an error on the loop's thread, unless answered before."""
         if not self.reply.done():
             self._fail(error)
-            self._forget_deadline()
 
-    def refuse_at(self, when: float, error: Callable[[], BaseException]) -> None:
-        """Answer with an error at loop time `when`, unless answered before."""
-        self._deadline = self._system.loop.call_at(when, lambda: self.refuse(error()))
+    def time_out(self) -> None:
+        """Answer that it took too long, unless answered before."""
+        if not self.reply.done():
+            self._fail(AskTimeoutError(self._message_type, self._target))
+
+    def is_over(self, now: float, deadline: float) -> bool:
+        """Return whether nobody wants the answer any more; a missed deadline is answered as such."""
+        if now >= deadline:
+            self.time_out()
+        return self.reply.done()
 
     def _fail(self, error: BaseException) -> None:
         if isinstance(error, StopIteration):
@@ -112,16 +149,11 @@ class ActorFuture(pykka.Future[T]):
         # The asker may have gone away; that is its right, and nothing to warn about.
         self.reply.exception()
 
-    def _forget_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
     def _on_loop(self, do: Callable[..., None], *arguments: Any) -> None:
-        if threading.get_ident() == self._system.thread_id:
+        if self._system.is_here():
             do(*arguments)
         else:
-            self._system.loop.call_soon_threadsafe(do, *arguments)
+            self._system.call_soon(do, *arguments)
 
     # --- pykka's combinators, run on the loop when the reply arrives, not in whoever calls get --------
 
@@ -142,37 +174,43 @@ class ActorFuture(pykka.Future[T]):
         return self._then(lambda value: functools.reduce(func, value, *initial))
 
     def join(self, *futures: pykka.Future[Any]) -> ActorFuture[Any]:
-        """Return a future of the list of this and the other replies."""
-        joined: ActorFuture[Any] = ActorFuture(self._system)
-        replies = [f.reply for f in (self, *futures) if isinstance(f, ActorFuture)]
+        """Return a future of the list of this and the other replies.
+
+        Raises:
+            TypeError: one of them belongs to another runtime.
+        """
+        replies = [future.reply for future in (self, *futures) if isinstance(future, ActorFuture)]
         if len(replies) != 1 + len(futures):
             raise TypeError("join takes futures of this runtime only")
+        joined: ActorFuture[Any] = ActorFuture(self._system)
         missing = len(replies)
 
         def arrived(_reply: asyncio.Future[Any]) -> None:
             nonlocal missing
             missing -= 1
             if missing == 0:
-                self._resolve(joined, lambda: [reply.result() for reply in replies])
+                joined.resolve(lambda: [reply.result() for reply in replies])
 
         self._on_loop(_watch_all, replies, arrived)
         return joined
 
     def _then(self, func: Callable[[Any], Any]) -> ActorFuture[Any]:
-        following: ActorFuture[Any] = ActorFuture(self._system)
-
-        def arrived(reply: asyncio.Future[Any]) -> None:
-            self._resolve(following, lambda: func(reply.result()))
-
-        self._on_loop(self.reply.add_done_callback, arrived)
+        following: ActorFuture[Any] = ActorFuture(self._system, self._target, self._message_type)
+        self.when_answered(lambda reply: following.resolve(lambda: func(reply.result())))
         return following
 
-    @staticmethod
-    def _resolve(target: ActorFuture[Any], compute: Callable[[], Any]) -> None:
+    def when_answered(self, do: Callable[[asyncio.Future[Any]], None]) -> None:
+        """Call `do` on the loop's thread with the reply, once it is there."""
+        self._on_loop(self.reply.add_done_callback, do)
+
+    def resolve(self, compute: Callable[[], Any]) -> None:
+        """Answer with what `compute` returns or raises."""
         try:
-            target.answer(compute())
+            self.answer(compute())
+        except asyncio.CancelledError:
+            self.reply.cancel()
         except Exception as error:  # noqa: BLE001 - whatever went wrong belongs to whoever asks
-            target.refuse(error)
+            self.refuse(error)
 
 
 def _watch_all(replies: list[asyncio.Future[Any]], arrived: Callable[[asyncio.Future[Any]], None]) -> None:

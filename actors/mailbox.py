@@ -1,4 +1,4 @@
-"""An actor's waiting messages: two lanes, of which only the user's is bounded, by whoever puts."""
+"""An actor's waiting messages in two lanes: control, which passes ahead, and the user's, which is bounded."""
 
 from __future__ import annotations
 
@@ -13,14 +13,21 @@ if TYPE_CHECKING:
 
 
 class Mailbox:
-    """Two queues that exist only while they hold something: most actors are idle, and a queue takes 600 bytes."""
+    """Two queues that exist only while they hold something: most actors are idle, and a queue takes 600 bytes.
 
-    __slots__ = ("_cell", "_control", "_user")
+    Attributes:
+        capacity: user messages that may wait.
+        inbound: messages that other threads have sent and the loop has not taken over yet; they count as waiting.
+    """
 
-    def __init__(self, cell: Cell) -> None:
+    __slots__ = ("_cell", "_control", "_user", "capacity", "inbound")
+
+    def __init__(self, cell: Cell, capacity: int) -> None:
         self._cell = cell
         self._control: deque[Envelope] | None = None
         self._user: deque[Envelope] | None = None
+        self.capacity = capacity
+        self.inbound = 0
 
     def __len__(self) -> int:
         """Return how many user messages wait."""
@@ -30,16 +37,25 @@ class Mailbox:
         """Return whether anything waits."""
         return self._user is not None or self._control is not None
 
+    def is_full(self) -> bool:
+        """Return whether the user's lane has reached its bound."""
+        user = self._user
+        return self.inbound + (0 if user is None else len(user)) >= self.capacity
+
     def append(self, envelope: Envelope) -> None:
         """Add a message to the end of its lane."""
         if isinstance(envelope.message, ControlMessage):
-            if self._control is None:
-                self._control = deque()
-            self._control.append(envelope)
+            self.append_control(envelope)
         else:
             if self._user is None:
                 self._user = deque()
             self._user.append(envelope)
+
+    def append_control(self, envelope: Envelope) -> None:
+        """Add a message to the lane that passes ahead, whatever its type."""
+        if self._control is None:
+            self._control = deque()
+        self._control.append(envelope)
 
     def popleft(self) -> Envelope | None:
         """Take the next message, control first; ``None`` when nothing waits."""

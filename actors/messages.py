@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from pykka import ActorRef
+from pykka.messages import _ActorStop
 
 
 class ControlMessage:
@@ -29,7 +30,6 @@ class Phase(StrEnum):
 
     START = "start"
     MESSAGE = "message"
-    STOP = "stop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +77,9 @@ class Restart(ControlMessage):
 @dataclass(frozen=True, slots=True)
 class Suspend(ControlMessage):
     """Run the stop hook, drop the instance, keep cell and mail; private to the runtime."""
+
+
+LifeMessage = Stop | Restart | Suspend | _ActorStop
+
+LIFE_MESSAGES = frozenset({Stop, Restart, Suspend, _ActorStop})
+"""What the cell handles itself. pykka's own stop waits its turn behind the mail that came before it."""

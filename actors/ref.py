@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 import pykka
 from pykka.messages import _ActorStop
 
-from aegispay.actors.envelope import Chain, Envelope, current_trace, current_turn
-from aegispay.actors.errors import ActorDeadError, AskCycleError, AskTimeoutError, MailboxFullError
+from aegispay.actors.envelope import Envelope, current_trace
+from aegispay.actors.errors import ActorDeadError, AskTimeoutError, MailboxFullError, NotReadyError
 from aegispay.actors.future import ActorFuture
 from aegispay.actors.messages import ControlMessage
+from aegispay.actors.state import CellState
 
 if TYPE_CHECKING:
     from aegispay.actors.cell import Cell
+    from aegispay.actors.system import ActorSystem
 
 A = TypeVar("A", bound=pykka.Actor)
 
+_UNBOUNDED = (ControlMessage, _ActorStop)
+
+
+class StopFlag:
+    """What `actor_stopped` is here: the part of `threading.Event` that pykka's users look at."""
+
+    __slots__ = ("_ref",)
+
+    def __init__(self, ref: CellRef[Any]) -> None:
+        self._ref = ref
+
+    def is_set(self) -> bool:
+        """Return whether the actor has ended."""
+        return not self._ref.is_alive()
+
 
 class CellRef(pykka.ActorRef[A], Generic[A]):
-    """A ref to the actor on one cell, whichever instance lives there."""
+    """A ref to the actor on one cell, whichever instance lives there. There is one per cell."""
 
     __slots__ = ("_cell",)
 
@@ -33,21 +51,22 @@ class CellRef(pykka.ActorRef[A], Generic[A]):
 
     def __str__(self) -> str:
         """Return class and name."""
-        return str(self._target())
+        return str(self.cell)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, CellRef) and other.actor_urn == self.actor_urn
-
-    def __hash__(self) -> int:
-        return hash(self.actor_urn)
-
-    def _target(self) -> Cell:
+    @property
+    def cell(self) -> Cell:
+        """The actor's permanent part; for the runtime and supervisors."""
         return self._cell
+
+    @property
+    def system(self) -> ActorSystem:
+        """The system the actor lives in."""
+        return self._cell.system
 
     @property
     def actor_class(self) -> Any:  # type: ignore[override]
         """The class of the actor."""
-        return self._target().actor_class
+        return self.cell.actor_class
 
     @property
     def actor_urn(self) -> str:  # type: ignore[override]
@@ -57,25 +76,20 @@ class CellRef(pykka.ActorRef[A], Generic[A]):
     @property
     def actor_inbox(self) -> Any:  # type: ignore[override]
         """The actor's mailbox."""
-        return self._target().mailbox
+        return self.cell.mailbox
 
     @property
     def actor_stopped(self) -> Any:  # type: ignore[override]
         """Whether the actor has ended, as an object with `is_set`."""
-        return self._target().stopped
+        return StopFlag(self)
 
     @property
     def _actor_weakref(self) -> Callable[[], Any]:  # type: ignore[override]
-        return lambda: self._target().instance
-
-    @property
-    def cell(self) -> Cell:
-        """The actor's permanent part; for the runtime and supervisors."""
-        return self._target()
+        return lambda: self.cell.instance
 
     def is_alive(self) -> bool:
         """Return whether the actor has not ended; a suspended one is alive."""
-        return not self._target().stopped.is_set()
+        return self._cell.state is not CellState.STOPPED
 
     def tell(self, message: Any) -> None:
         """Send a message and forget it. Never blocks.
@@ -84,13 +98,14 @@ class CellRef(pykka.ActorRef[A], Generic[A]):
             ActorDeadError: the actor has ended.
             MailboxFullError: its bound of waiting messages is reached.
         """
-        cell = self._target()
-        if cell.stopped.is_set():
+        cell = self._cell
+        if cell.state is CellState.STOPPED:
             raise ActorDeadError(f"{cell} not found")
-        if len(cell.mailbox) >= cell.capacity and not isinstance(message, ControlMessage):
+        envelope = Envelope(message, None, None, current_trace.get())
+        accept = _accept if get_ident() == cell.system.thread_id else _post
+        if not accept(cell, envelope):
             cell.system.dead_letters.add(message, str(cell), "mailbox full")
-            raise MailboxFullError(message, cell, cell.capacity)
-        cell.deliver(Envelope(message, trace=current_trace.get()))
+            raise MailboxFullError(message, cell, cell.mailbox.capacity)
 
     @overload
     def ask(self, message: Any, *, block: Literal[False], timeout: float | None = None) -> ActorFuture[Any]: ...
@@ -111,44 +126,45 @@ class CellRef(pykka.ActorRef[A], Generic[A]):
                 one that is still waiting at its deadline is not handled any more.
 
         Raises (on waiting or awaiting):
+            NotReadyError: ``block=True`` on the loop's own thread; nothing was sent.
             AskTimeoutError: no answer in time.
             ActorDeadError: the actor has ended.
             ActorCrashedError: it crashed over this message.
             MailboxFullError: its bound of waiting messages is reached.
-            AskCycleError: the actor waits, directly or not, for the asker.
+            AskCycleError: the actor waits, directly or not, for the turn that awaits the answer.
         """
+        if not block:
+            return self.ask_now(message, timeout)
+        system = self.system
+        if system.is_here():
+            raise NotReadyError
         future = self.ask_now(message, timeout)
-        return future.get() if block else future
+        try:
+            # The thread looks at its own watch too: a loop that is stuck cannot say that it is late.
+            return future.get(timeout=system.ask_timeout_s if timeout is None else timeout)
+        except pykka.Timeout as late:
+            if isinstance(late, AskTimeoutError):
+                raise
+            raise AskTimeoutError(message, self) from None
 
     def ask_now(self, message: Any, timeout: float | None) -> ActorFuture[Any]:
-        """Send a message and return the future of its reply."""
-        cell = self._target()
+        """Send a message and return the future of its reply. What goes wrong is the reply, never raised."""
+        cell = self._cell
         system = cell.system
-        future: ActorFuture[Any] = ActorFuture(system)
-        if cell.stopped.is_set():
-            self._refuse(future, ActorDeadError(f"{cell} not found"))
-            return future
-        if len(cell.mailbox) >= cell.capacity and not isinstance(message, ControlMessage | _ActorStop):
-            self._refuse(future, MailboxFullError(message, cell, cell.capacity))
-            return future
+        future: ActorFuture[Any] = ActorFuture(system, cell, type(message))
+        if cell.state is CellState.STOPPED:
+            return _refused(future, ActorDeadError(f"{cell} not found"))
         deadline = system.loop.time() + (system.ask_timeout_s if timeout is None else timeout)
-        if system.is_here():
-            chain = _chain()
-            if chain is not None and _waits_for(chain, cell):
-                future.refuse(AskCycleError(message, _names(chain, cell)))
-                return future
-            future.refuse_at(deadline, lambda: AskTimeoutError(message, cell))
+        envelope = Envelope(message, future, deadline, current_trace.get())
+        if get_ident() != system.thread_id:
+            is_accepted = _post(cell, envelope)
         else:
-            chain = None
-            system.loop.call_soon_threadsafe(future.refuse_at, deadline, lambda: AskTimeoutError(message, cell))
-        cell.deliver(Envelope(message, future, deadline=deadline, chain=chain, trace=current_trace.get()))
+            is_accepted = _accept(cell, envelope)
+            if is_accepted:
+                system.deadlines.add(deadline, future)
+        if not is_accepted:
+            return _refused(future, MailboxFullError(message, cell, cell.mailbox.capacity))
         return future
-
-    def _refuse(self, future: ActorFuture[Any], error: Exception) -> None:
-        if self._target().system.is_here():
-            future.refuse(error)
-        else:
-            future.set_exception((type(error), error, None))
 
     @overload
     def stop(self, *, block: Literal[True], timeout: float | None = None) -> bool: ...
@@ -162,47 +178,49 @@ class CellRef(pykka.ActorRef[A], Generic[A]):
     def stop(self, *, block: bool = True, timeout: float | None = None) -> Any:
         """Ask the actor to end after the messages that wait already, as pykka documents.
 
+        The actor ends also when nobody waits for it any more because `timeout` seconds are over.
+
         Returns:
             Whether it was alive, or a future of that.
+
+        Raises:
+            NotReadyError: ``block=True`` on the loop's own thread; nothing was sent.
+            AskTimeoutError: it has not ended in time.
         """
-        stopped = self.ask_now(_ActorStop(), timeout)
-        result: ActorFuture[bool] = ActorFuture(self._target().system)
-
-        def arrived(reply: Any) -> None:
-            error = reply.exception()
-            if error is None or isinstance(error, ActorDeadError):
-                result.answer(error is None)
-            else:
-                result.refuse(error)
-
-        stopped._on_loop(stopped.reply.add_done_callback, arrived)  # noqa: SLF001 - the same module of ideas
+        system = self.system
+        if block and system.is_here():
+            raise NotReadyError
+        result: ActorFuture[bool] = ActorFuture(system)
+        self.ask_now(_ActorStop(), timeout).when_answered(lambda reply: result.resolve(lambda: _was_alive(reply)))
         return result.get() if block else result
 
 
-def _chain() -> Chain | None:
-    """Return the turns that would wait for an ask made here and now."""
-    turn = current_turn.get()
-    if turn is None:
-        return None
-    cell, envelope = turn
-    return (cell, envelope, envelope.chain) if cell.is_in_turn(envelope) else None
+def _accept(cell: Cell, envelope: Envelope) -> bool:
+    """Put a message into the mailbox, on the loop's thread; return whether there was room."""
+    if cell.mailbox.is_full() and not isinstance(envelope.message, _UNBOUNDED):
+        return False
+    cell.accept(envelope)
+    return True
 
 
-def _waits_for(chain: Chain, target: Cell) -> bool:
-    link: Chain | None = chain
-    while link is not None:
-        cell, envelope, link = link
-        if cell is target and cell.is_in_turn(envelope):
-            return True
-    return False
+def _post(cell: Cell, envelope: Envelope) -> bool:
+    """Send a message from another thread; return whether there was room."""
+    system = cell.system
+    with system.inbound_lock:
+        if cell.mailbox.is_full() and not isinstance(envelope.message, _UNBOUNDED):
+            return False
+        cell.mailbox.inbound += 1
+    system.call_soon(cell.accept_inbound, envelope)
+    return True
 
 
-def _names(chain: Chain, target: Cell) -> tuple[str, ...]:
-    names = [str(target)]
-    link: Chain | None = chain
-    while link is not None:
-        cell, _, link = link
-        names.append(str(cell))
-        if cell is target:
-            break
-    return tuple(reversed(names))
+def _refused(future: ActorFuture[Any], error: Exception) -> ActorFuture[Any]:
+    future.set_exception((type(error), error, None))
+    return future
+
+
+def _was_alive(reply: Any) -> bool:
+    error = reply.exception()
+    if error is None or isinstance(error, ActorDeadError):
+        return error is None
+    raise error

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
-import weakref
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import TracebackType
+from threading import Lock, get_ident
 from typing import TYPE_CHECKING, Any
 
 from pykka import ActorRef
@@ -17,25 +16,16 @@ from pykka import ActorRef
 from aegispay.actors.cell import Cell
 from aegispay.actors.clock import Clock
 from aegispay.actors.dead_letters import DeadLetters
-from aegispay.actors.errors import DuplicateActorError
+from aegispay.actors.deadlines import Deadlines
+from aegispay.actors.errors import ActorDeadError, DuplicateActorError
 from aegispay.actors.messages import StopReason
 from aegispay.actors.ref import CellRef
+from aegispay.actors.waits import waiting_for
 
 if TYPE_CHECKING:
     from aegispay.actors.actor import Actor
 
-_thread = threading.local()
-
-
-def constructing() -> list[Cell]:
-    """Return the cells whose factories are running in this thread, innermost last."""
-    stack: list[Cell] | None = getattr(_thread, "constructing", None)
-    if stack is None:
-        stack = _thread.constructing = []
-    return stack
-
-
-_systems: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, ActorSystem] = weakref.WeakKeyDictionary()
+_defaults: dict[asyncio.AbstractEventLoop, ActorSystem] = {}
 
 
 class _LoopClock:
@@ -63,7 +53,7 @@ class SystemStats:
 
 
 class ActorSystem:
-    """The actors of one event loop. Make it on the loop's own thread.
+    """The actors of one event loop. Make it, and call its methods, on the loop's own thread; refs work from any.
 
     Args:
         name: for names and logs.
@@ -82,15 +72,18 @@ class ActorSystem:
     ) -> None:
         self.name = name
         self.loop = asyncio.get_running_loop()
-        self.thread_id = threading.get_ident()
+        self.thread_id = get_ident()
         self.ask_timeout_s = ask_timeout_s
         self.dead_letters = DeadLetters(clock or _LoopClock(), capacity=dead_letter_capacity)
+        self.deadlines = Deadlines(self.loop)
+        self.inbound_lock = Lock()
         self.handled = 0
         self.crashes = 0
         self.refused = 0
         self.alive = 0
         self._cells: dict[str, Cell] = {}
         self._names = 0
+        self._on_end = self._ended
 
     def __repr__(self) -> str:
         """Show name and size."""
@@ -100,27 +93,27 @@ class ActorSystem:
     def current(cls) -> ActorSystem:
         """Return the running loop's default system, made on first use."""
         loop = asyncio.get_running_loop()
-        system = _systems.get(loop)
+        system = _defaults.get(loop)
         if system is None:
-            system = _systems[loop] = cls(name="default")
+            for closed in [each for each in _defaults if each.is_closed()]:
+                del _defaults[closed]
+            system = _defaults[loop] = cls(name="default")
         return system
-
-    @classmethod
-    def cell_being_made(cls) -> Cell:
-        """Return the cell whose factory is running; private to `Actor`."""
-        stack = constructing()
-        if not stack:
-            raise RuntimeError("start actors with ActorSystem.spawn or the class's start(), not by calling the class")
-        return stack[-1]
-
-    @staticmethod
-    def constructing_here() -> list[Cell]:
-        """Return this thread's stack of cells being made; private to `Cell`."""
-        return constructing()
 
     def is_here(self) -> bool:
         """Return whether the caller is on the loop's thread."""
-        return threading.get_ident() == self.thread_id
+        return get_ident() == self.thread_id
+
+    def call_soon(self, do: Callable[..., object], *arguments: Any) -> None:
+        """Have the loop do something, from another thread.
+
+        Raises:
+            ActorDeadError: the loop is closed, and with it all its actors are gone.
+        """
+        try:
+            self.loop.call_soon_threadsafe(do, *arguments)
+        except RuntimeError as error:
+            raise ActorDeadError(f"the event loop of {self.name} is closed") from error
 
     def next_name(self, actor_class: type[Actor]) -> str:
         """Return a fresh name."""
@@ -148,11 +141,12 @@ class ActorSystem:
 
         Raises:
             DuplicateActorError: the name is taken.
+            Exception: what the constructor raises; with a supervisor that is a crash, which the supervisor decides on.
         """
         if name in self._cells:
             raise DuplicateActorError(name)
         cell = self.make_cell(
-            factory, name=name, supervisor=supervisor, capacity=capacity, register=register, on_end=self._ended
+            factory, name=name, supervisor=supervisor, capacity=capacity, register=register, on_end=self._on_end
         )
         self._cells[name] = cell
         return cell.ref
@@ -167,24 +161,25 @@ class ActorSystem:
         on_end: Callable[[Cell], None],
         register: bool = False,
     ) -> Cell:
-        """Make a cell that somebody else keeps track of; for directories."""
-        cell = Cell(
+        """Make a cell that somebody else keeps track of; for directories. Raises what `spawn` raises."""
+        if not self.is_here():
+            raise RuntimeError(f"{name} was not started: start actors on the thread of their event loop")
+        return Cell(
             self,
             factory,
             name=name,
-            supervisor=supervisor,
+            supervisor=None if supervisor is None else _cell(supervisor).ref,
             capacity=capacity,
             on_end=on_end,
             is_registered=register,
         )
-        self.alive += 1
-        return cell
 
     def _ended(self, cell: Cell) -> None:
-        self._cells.pop(cell.name, None)
+        if self._cells.get(cell.name) is cell:
+            del self._cells[cell.name]
 
     def find(self, name: str) -> CellRef[Any] | None:
-        """Return the living actor of that name, if there is one."""
+        """Return the living actor of that name, if there is one; those of directories are found there."""
         cell = self._cells.get(name)
         return None if cell is None else cell.ref
 
@@ -204,34 +199,46 @@ class ActorSystem:
         Args:
             ref: which.
             reason: what watchers and the supervisor are told.
-            timeout_s: how long the turn may take before it is cancelled; ``None`` for as long as it takes.
+            timeout_s: how long the turn and the stop hook may take before they are cancelled; ``None`` for as long
+                as it takes. A supervisor's turn is cancelled, its stop hook never: it gives each of its children the
+                child's own time, and who cancels it leaves them behind.
 
         Returns:
             Whether it ended by itself.
         """
         cell = _cell(ref)
         ended = cell.request_stop(reason)
-        done, _ = await asyncio.wait((ended,), timeout=timeout_s)
-        if done:
-            return True
-        cell.abandon(reason)
+        with waiting_for(cell):
+            if await _wait(ended, timeout_s):
+                return True
+            if cell.is_supervisor:
+                cell.cut_turn()
+                await _wait(ended, None)
+            else:
+                cell.abandon(reason)
         return False
 
     async def suspend(self, ref: ActorRef[Any], *, timeout_s: float | None = None) -> None:
         """Run the actor's stop hook after its current turn and keep cell and mail until `restart`.
 
-        A turn that takes longer than `timeout_s` is cancelled in the middle.
+        What takes longer than `timeout_s` is cancelled, as by `stop`.
         """
         cell = _cell(ref)
         suspended = cell.request_suspension()
-        done, _ = await asyncio.wait((suspended,), timeout=timeout_s)
-        if not done:
-            cell.cut_turn()
-            await asyncio.wait((suspended,))
+        with waiting_for(cell):
+            if await _wait(suspended, timeout_s):
+                return
+            if cell.is_supervisor:
+                cell.cut_turn()
+                await _wait(suspended, None)
+            else:
+                cell.force_suspension()
 
     async def started(self, ref: ActorRef[Any]) -> None:
         """Wait until the actor's start hook has run; raises what the hook or the constructor raised."""
-        await _cell(ref).started()
+        cell = _cell(ref)
+        with waiting_for(cell):
+            await cell.started()
 
     def watch(self, watcher: ActorRef[Any], target: ActorRef[Any]) -> None:
         """Tell `watcher` exactly once, with `Terminated`, when `target` has ended."""
@@ -254,15 +261,16 @@ class ActorSystem:
             dead_letters=self.dead_letters.count,
         )
 
-    def log_failure(
-        self,
-        cell: Cell,
-        exc_info: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None],
-    ) -> None:
-        """Report a crash nobody supervises, where pykka reports its own."""
-        kind = exc_info[0]
-        name = "unknown" if kind is None else kind.__name__
-        logging.getLogger("pykka").error("%s crashed with %s", cell, name)
+    def log_failure(self, cell: object, error: BaseException) -> None:
+        """Report a crash that nobody else hears of, where pykka reports its own; without the exception's text."""
+        frames = traceback.extract_tb(error.__traceback__)
+        where = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+        logging.getLogger("pykka").error("%s crashed with %s%s", cell, type(error).__name__, where)
+
+
+async def _wait(future: asyncio.Future[None], timeout_s: float | None) -> bool:
+    done, _ = await asyncio.wait((future,), timeout=timeout_s)
+    return bool(done)
 
 
 def _cell(ref: ActorRef[Any]) -> Cell:
