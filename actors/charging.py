@@ -67,6 +67,7 @@ class PaymentServices:
     """What payment actors work with.
 
     Attributes:
+        find_router: looked up for each question, because the router may have been started anew.
         deliver: hands a call's result to the payment it is about, whichever incarnation lives then.
         is_halted: whether the engine may call gateways no more.
         fenced: called when another engine turns out to own the store.
@@ -77,7 +78,7 @@ class PaymentServices:
     store: EventStore
     clock: Clock
     config: AegisConfig
-    router: ActorRef[Any]
+    find_router: Callable[[], ActorRef[Any]]
     gateways: Mapping[str, GatewayEntry]
     calls: CallScope
     deliver: Callable[[CallResult], None]
@@ -170,7 +171,7 @@ class Charging:
             forced=payment.request.gateway,
             excluded=frozenset(attempt.gateway for attempt in payment.attempts),
         )
-        decision: RoutingDecision = await self._services.router.ask(
+        decision: RoutingDecision = await self._services.find_router().ask(
             ChooseGateway(request), block=False, timeout=_ROUTER_TIMEOUT_S
         )
         return decision

@@ -1,0 +1,119 @@
+"""Places where a run can be made to crash, counted in a clean run so that each one gets a run of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import aegispay.assembly
+from aegispay.actors.payment import PaymentActor
+from aegispay.ports import ChargeRequest
+
+
+class CrashError(RuntimeError):
+    """The crash that was put there."""
+
+
+class Poison:
+    """A message that kills whichever payment actor gets it."""
+
+
+def _crash(place: str) -> None:
+    raise CrashError(place)
+
+
+class Places:
+    """Notes every place a run passes, and does `strike` at those whose numbers were chosen.
+
+    Args:
+        chosen: numbers of places, from 0 in the order they are passed.
+        strike: what happens there; gets the place's name.
+    """
+
+    def __init__(self, *chosen: int, strike: Callable[[str], None] = _crash) -> None:
+        self.passed: list[str] = []
+        self._chosen = frozenset(chosen)
+        self._strike = strike
+
+    def reach(self, place: str, strike: Callable[[str], None] | None = None) -> None:
+        number = len(self.passed)
+        self.passed.append(place)
+        if number in self._chosen:
+            (strike or self._strike)(place)
+
+
+def fragile_payment(places: Places) -> type[PaymentActor]:
+    """Return a payment actor that passes a place before and after each of its messages, and when it starts again."""
+
+    class FragilePayment(PaymentActor):
+        async def on_start(self) -> None:
+            if self.incarnation > 0:
+                places.reach("before starting again")
+            await super().on_start()
+
+        async def on_receive(self, message: Any) -> Any:
+            if isinstance(message, Poison):
+                raise CrashError("poisoned")
+            name = type(message).__name__
+            places.reach(f"before {name}")
+            reply = await super().on_receive(message)
+            places.reach(f"after {name}")
+            return reply
+
+    return FragilePayment
+
+
+class FragileGateway:
+    """Passes a place before and after each call to the gateway behind it."""
+
+    def __init__(self, behind: Any, places: Places, strike: Callable[[str], None] | None = None) -> None:
+        self.name = behind.name
+        self.contract = behind.contract
+        self._behind = behind
+        self._places = places
+        self._strike = strike
+
+    async def charge(self, request: ChargeRequest) -> Any:
+        return await self._call("charge", self._behind.charge, request)
+
+    async def fetch_payment(self, request: ChargeRequest) -> Any:
+        return await self._call("look-up", self._behind.fetch_payment, request)
+
+    async def _call(self, what: str, call: Callable[..., Any], request: ChargeRequest) -> Any:
+        self._places.reach(f"before {what} at {self.name}", self._strike)
+        answer = await call(request)
+        self._places.reach(f"after {what} at {self.name}", self._strike)
+        return answer
+
+    async def health_check(self) -> Any:
+        return await self._behind.health_check()
+
+
+def use_payment_actor(monkeypatch: Any, places: Places) -> None:
+    """Make engines opened from now on use payments that pass the places."""
+    monkeypatch.setattr(aegispay.assembly, "PaymentActor", fragile_payment(places))
+
+
+class Sick:
+    """Ids of payments whose actors crash over everything they are sent, until they are well again."""
+
+    def __init__(self) -> None:
+        self.ids: set[str] = set()
+        self.message_types: set[str] = set()
+        self.everybody_over: set[str] = set()
+
+    def use(self, monkeypatch: Any) -> Sick:
+        """Make engines opened from now on use payments that can be sick."""
+        sick = self
+
+        class SickPayment(PaymentActor):
+            async def on_receive(self, message: Any) -> Any:
+                name = type(message).__name__
+                if name in sick.everybody_over or (
+                    self._id in sick.ids and (not sick.message_types or name in sick.message_types)
+                ):
+                    raise CrashError(name)
+                return await super().on_receive(message)
+
+        monkeypatch.setattr(aegispay.assembly, "PaymentActor", SickPayment)
+        return self
