@@ -12,7 +12,7 @@ import pykka
 
 from aegispay.actors.envelope import Envelope, current_trace
 from aegispay.actors.errors import ActorCrashedError, Refusal
-from aegispay.actors.incarnation import Incarnation, raise_if_process_ends, uncancel
+from aegispay.actors.incarnation import Incarnation, uncancel
 from aegispay.actors.mailbox import Mailbox
 from aegispay.actors.messages import LIFE_MESSAGES, LifeMessage, Phase, Restart, Stop, StopReason, Suspend
 from aegispay.actors.ref import CellRef
@@ -200,7 +200,7 @@ class Cell(Incarnation):
             raise
         except BaseException as error:  # noqa: BLE001 - let it crash: the supervisor decides
             await self._crash(error, envelope, Phase.MESSAGE)
-            raise_if_process_ends(error)
+            self._pass_on(error)
         else:
             if envelope.reply_to is not None:
                 envelope.reply_to.answer(result)

@@ -75,7 +75,7 @@ class Incarnation(Lifetime):
             raise
         except BaseException as error:  # noqa: BLE001 - let it crash: the supervisor decides
             await self._crash(error, None, Phase.START)
-            raise_if_process_ends(error)
+            self._pass_on(error)
             return False
         if self.instance is not instance:
             return False
@@ -105,7 +105,7 @@ class Incarnation(Lifetime):
             self._construct()
         except BaseException as error:  # noqa: BLE001 - let it crash: the supervisor decides
             await self._crash(error, None, Phase.START)
-            raise_if_process_ends(error)
+            self._pass_on(error)
         else:
             if not self._is_new:
                 self._answer_start(None)
@@ -202,16 +202,19 @@ class Incarnation(Lifetime):
         message_type = "" if envelope is None else type(envelope.message).__name__
         supervisor.tell(ChildCrashed(self.ref, error, message_type, phase))
 
+    def _pass_on(self, error: BaseException) -> None:
+        """Let the loop raise what is meant to end the process; the actor has crashed, and no other one notices."""
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            self.system.loop.call_soon(_raise, error)
+
     def _crash_at_birth(self, error: Exception) -> None:
         """Report a constructor that failed at the actor's very first start."""
         self._is_starting = True
         self.schedule(partial(self._crash, error, None, Phase.START))
 
 
-def raise_if_process_ends(error: BaseException) -> None:
-    """Let what ends the process go on to the loop, after it has crashed the actor."""
-    if isinstance(error, KeyboardInterrupt | SystemExit):
-        raise error
+def _raise(error: BaseException) -> None:
+    raise error
 
 
 def uncancel() -> None:

@@ -286,7 +286,7 @@ class Assembly:
             return
         try:
             self.directory.tell(payment_id, Wake())
-        except DirectoryFullError:
+        except (DirectoryFullError, ActorDeadError):
             # It stays due, so the next look finds it again.
             self._log.warning("wake_postponed", payment_id=payment_id)
 

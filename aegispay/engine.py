@@ -364,4 +364,3 @@ def _checked(payment_id: str) -> str:
 
 def _no_payment(payment_id: object) -> PaymentNotFoundError:
     return PaymentNotFoundError(f"there is no payment {shown(payment_id)}")
-

@@ -49,10 +49,12 @@ _ADAPTERS: dict[type[Event], pydantic.TypeAdapter[Any]] = {
     made: pydantic.TypeAdapter(made) for made in set(CLASSES.values())
 }
 
+_SERIALIZERS = {made: adapter.serializer for made, adapter in _ADAPTERS.items()}
+
 
 def encode(event: Event) -> bytes:
     """Write the event's own fields as JSON; its type and schema version are stored beside them."""
-    return _ADAPTERS[type(event)].dump_json(event)
+    return _SERIALIZERS[type(event)].to_json(event)
 
 
 def decode(event_type: str, schema_version: int, data: bytes | str) -> Event:

@@ -122,6 +122,9 @@ INVARIANTS: tuple[Invariant, ...] = (
 )
 
 
+_RULES = tuple(invariant.holds for invariant in INVARIANTS)
+
+
 def violations(payment: Payment) -> tuple[str, ...]:
     """Return the invariants the payment breaks, as ``number: statement``; empty when it is sound."""
     return tuple(f"{i.number}: {i.statement}" for i in INVARIANTS if not i.holds(payment))
@@ -133,7 +136,7 @@ def check(payment: Payment) -> Payment:
     Raises:
         InvariantError: naming every broken invariant.
     """
-    for invariant in INVARIANTS:
-        if not invariant.holds(payment):
+    for holds in _RULES:
+        if not holds(payment):
             raise InvariantError(payment.id, violations(payment))
     return payment

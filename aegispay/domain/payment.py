@@ -187,12 +187,7 @@ class Payment:
     @property
     def is_settled(self) -> bool:
         """Whether a caller has nothing to wait for: final, in doubt, parked, authorized or the payer's turn."""
-        return (
-            self.state.is_final
-            or self.in_doubt
-            or self.is_parked
-            or self.state in {PaymentState.AUTHORIZED, PaymentState.REQUIRES_ACTION}
-        )
+        return self.state in _SETTLED or self.in_doubt or self.is_parked
 
     @property
     def has_late_approval(self) -> bool:
@@ -206,6 +201,11 @@ class Payment:
     def find_operation(self, operation_id: str) -> Operation | None:
         """Return the operation of that id, if there is one."""
         return next((op for op in self.operations if op.id == operation_id), None)
+
+
+_SETTLED = frozenset(
+    {state for state in PaymentState if state.is_final} | {PaymentState.AUTHORIZED, PaymentState.REQUIRES_ACTION}
+)
 
 
 def wake_at(payment: Payment) -> datetime | None:

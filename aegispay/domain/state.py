@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import assert_never
 
 
 class PaymentState(StrEnum):
@@ -23,25 +22,18 @@ class PaymentState(StrEnum):
     @property
     def is_final(self) -> bool:
         """Whether the charge has ended: nothing but refunds can follow."""
-        match self:
-            case (
-                PaymentState.SUCCESS
-                | PaymentState.FAILURE
-                | PaymentState.CANCELLED
-                | PaymentState.PARTIALLY_REFUNDED
-                | PaymentState.REFUNDED
-            ):
-                return True
-            case (
-                PaymentState.INITIATED
-                | PaymentState.REQUIRES_ACTION
-                | PaymentState.AUTHENTICATED
-                | PaymentState.PROCESSING
-                | PaymentState.AUTHORIZED
-            ):
-                return False
-            case _ as never:
-                assert_never(never)
+        return self in _FINAL
+
+
+_FINAL = frozenset(
+    {
+        PaymentState.SUCCESS,
+        PaymentState.FAILURE,
+        PaymentState.CANCELLED,
+        PaymentState.PARTIALLY_REFUNDED,
+        PaymentState.REFUNDED,
+    }
+)
 
 
 class AttemptStatus(StrEnum):

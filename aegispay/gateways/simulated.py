@@ -7,6 +7,7 @@ import hashlib
 import math
 import random
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -34,6 +35,18 @@ _ANSWER: TypeAdapter[Approved | Declined] = TypeAdapter(Approved | Declined)
 _NEVER_S = 86_400.0
 """How long a hanging provider takes: longer than anybody waits."""
 _CHALLENGE_VALIDITY = timedelta(minutes=15)
+
+
+class _Draw:
+    """The randomness of one call: seeded by what the call is about, so that the order of calls does not matter."""
+
+    def __init__(self, seed: str) -> None:
+        self._seed = seed
+
+    @cached_property
+    def source(self) -> random.Random:
+        """Made when something is drawn: seeding costs more than all the rest of a call."""
+        return random.Random(self._seed)  # noqa: S311 - a simulation
 
 
 class SimulatedGateway:
@@ -114,7 +127,7 @@ class SimulatedGateway:
 
     async def charge(self, request: ChargeRequest) -> Outcome:
         """Charge as the script, the success rate and earlier requests under the same key say."""
-        draw = self._draw("charge", request)
+        draw = _Draw(f"{self._seed}:{self._name}:charge:{request.reference}")
         await self._travel(draw)
         known = self.ledger.find_key(self._name, request.idempotency_key)
         if known is not None:
@@ -123,7 +136,7 @@ class SimulatedGateway:
 
     async def fetch_payment(self, request: ChargeRequest) -> Outcome | NotFound:
         """Say what the ledger holds for the reference."""
-        await self._travel(self._draw("fetch", request))
+        await self._travel(_Draw(f"{self._seed}:{self._name}:fetch:{request.reference}"))
         known = self.ledger.find_reference(self._name, request.reference)
         return NotFound() if known is None else _ANSWER.validate_json(known.answer)
 
@@ -131,7 +144,7 @@ class SimulatedGateway:
         """Say whether calls would get through."""
         return GatewayHealth(is_up=self._is_reachable())
 
-    async def _first_time(self, request: ChargeRequest, draw: random.Random) -> Outcome:
+    async def _first_time(self, request: ChargeRequest, draw: _Draw) -> Outcome:
         word = script_word(request.payment_method)
         if word == REQUIRES_ACTION_TOKEN:
             return self._challenge(request)
@@ -139,7 +152,7 @@ class SimulatedGateway:
         if fault is not None:
             return await self._misbehave(fault, request)
         declined = DECLINES.get(word)
-        if declined is None and draw.random() >= self.success_rate:
+        if declined is None and self.success_rate < 1.0 and draw.source.random() >= self.success_rate:
             declined = RANDOM_DECLINE
         return self._write(request, declined if declined is not None else self._approval(request))
 
@@ -179,20 +192,17 @@ class SimulatedGateway:
         await asyncio.sleep(_NEVER_S)  # noqa: TID251 - a slow provider is what is simulated
         return OutcomeUnknown(reason=Reason.TIMEOUT)
 
-    async def _travel(self, draw: random.Random) -> None:
+    async def _travel(self, draw: _Draw) -> None:
         is_reachable = self._is_reachable()
         self.calls += 1
         if not is_reachable:
             raise NotSentError(f"{self._name}: connection refused")
         shortest_s, longest_s = self.latency_s
         if longest_s > 0:
-            await asyncio.sleep(draw.uniform(shortest_s, longest_s))  # noqa: TID251 - latency is what is simulated
+            await asyncio.sleep(draw.source.uniform(shortest_s, longest_s))  # noqa: TID251 - latency is what is simulated
 
     def _is_reachable(self) -> bool:
         return self.is_up and (self.down_after_calls is None or self.calls < self.down_after_calls)
-
-    def _draw(self, purpose: str, request: ChargeRequest) -> random.Random:
-        return random.Random(f"{self._seed}:{self._name}:{purpose}:{request.reference}")  # noqa: S311 - a simulation
 
     def _challenge(self, request: ChargeRequest) -> RequiresAction:
         action = NextAction(

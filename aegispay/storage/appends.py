@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from aegispay.errors import VersionConflictError
 from aegispay.ports import Append
+from aegispay.storage.bulk import execute_rows, places
 from aegispay.storage.chain import GENESIS, link
-from aegispay.storage.rows import ROW_COLUMNS, changed_values, row_values
+from aegispay.storage.rows import CHANGED_COLUMNS, ROW_COLUMNS, changed_values, row_values
 
 Encoded = tuple[str, int, str]
 """An event as stored: type, schema version, data."""
@@ -24,31 +28,47 @@ class Write:
 
 
 LAST_EVENT = "SELECT position, hash FROM events ORDER BY position DESC LIMIT 1"
-VERSION = "SELECT version FROM payments WHERE payment_id = ?"
-INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-INSERT_PAYMENT = (
-    f"INSERT INTO payments ({ROW_COLUMNS}, version) "  # noqa: S608 - constant columns
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-UPDATE_PAYMENT = (
-    "UPDATE payments SET version = ?, state = ?, in_doubt = ?, has_incident = ?, captured_minor = ?, "
-    "refunded_minor = ?, gateway = ?, updated_at = ?, wake_at = ? WHERE payment_id = ?"
-)
+VERSIONS = "SELECT payment_id, version FROM payments WHERE payment_id IN (SELECT value FROM json_each(?))"
+
+
+@cache
+def insert_events(rows: int) -> str:
+    """Return the statement that writes so many events."""
+    return f"INSERT INTO events VALUES {places(8, rows)}"  # noqa: S608 - place-holders only
+
+
+@cache
+def insert_payments(rows: int) -> str:
+    """Return the statement that writes so many new rows of payments."""
+    return f"INSERT INTO payments ({ROW_COLUMNS}, version) VALUES {places(17, rows)}"  # noqa: S608 - constant columns
+
+
+@cache
+def update_payments(rows: int) -> str:
+    """Return the statement that changes so many rows of payments."""
+    columns = CHANGED_COLUMNS.split(", ")
+    changes = ", ".join(f"{column} = new.column{index}" for index, column in enumerate(columns, start=1))
+    return (
+        f"UPDATE payments SET {changes} "  # noqa: S608 - constant columns
+        f"FROM (VALUES {places(len(columns) + 1, rows)}) AS new WHERE payment_id = new.column{len(columns) + 1}"
+    )
 
 
 class AppendBatch:
     """Appends of one transaction that has begun.
 
     Args:
+        payment_ids: of all appends that will come.
         recorded_at_us: of all its events; microseconds since 1970 UTC.
     """
 
-    def __init__(self, database: sqlite3.Connection, recorded_at_us: int) -> None:
+    def __init__(self, database: sqlite3.Connection, payment_ids: Sequence[str], recorded_at_us: int) -> None:
         self._database = database
         self._recorded_at_us = recorded_at_us
         # Read each time, so that nothing has to be put right after a transaction that failed.
         self._tail: tuple[int, bytes] = database.execute(LAST_EVENT).fetchone() or (0, GENESIS)
-        self._versions: dict[str, int] = {}
+        # One statement for all: each takes the interpreter's lock from the event loop and gives it back.
+        self._versions: dict[str, int] = dict(database.execute(VERSIONS, (json.dumps(payment_ids),)).fetchall())
         self._events: list[tuple[Any, ...]] = []
         self._new: dict[str, tuple[Any, ...]] = {}
         self._changed: dict[str, tuple[Any, ...]] = {}
@@ -57,7 +77,7 @@ class AppendBatch:
         """Take an append in; return the stream's new version, or the conflict that keeps it out."""
         append = write.append
         payment_id = append.payment_id
-        actual = self._version(payment_id)
+        actual = self._versions.get(payment_id, 0)
         if actual != append.expected_version:
             return VersionConflictError(payment_id=payment_id, expected=append.expected_version, actual=actual)
         for version, encoded in enumerate(write.encoded, start=actual + 1):
@@ -73,16 +93,9 @@ class AppendBatch:
     def flush(self) -> None:
         """Write what was taken in: new rows first, because later appends may have changed them already."""
         if self._events:
-            self._database.executemany(INSERT_EVENT, self._events)
-            self._database.executemany(INSERT_PAYMENT, self._new.values())
-            self._database.executemany(UPDATE_PAYMENT, self._changed.values())
-
-    def _version(self, payment_id: str) -> int:
-        known = self._versions.get(payment_id)
-        if known is not None:
-            return known
-        found = self._database.execute(VERSION, (payment_id,)).fetchone()
-        return 0 if found is None else int(found[0])
+            execute_rows(self._database, insert_events, self._events)
+            execute_rows(self._database, insert_payments, tuple(self._new.values()))
+            execute_rows(self._database, update_payments, tuple(self._changed.values()))
 
     def _add_event(self, payment_id: str, version: int, encoded: Encoded) -> None:
         event_type, schema_version, data = encoded

@@ -53,8 +53,11 @@ def row_values(row: PaymentRow) -> tuple[Any, ...]:
     )
 
 
+CHANGED_COLUMNS = "version, state, in_doubt, has_incident, captured_minor, refunded_minor, gateway, updated_at, wake_at"
+
+
 def changed_values(row: PaymentRow, version: int) -> tuple[Any, ...]:
-    """Return what later events can change, in the order of the UPDATE statement."""
+    """Return what later events can change, in the order of `CHANGED_COLUMNS`, and the payment's id."""
     return (
         version,
         row.state,

@@ -105,7 +105,8 @@ class Writer:
             self._database.execute("RELEASE alone")
 
     def _write(self, requests: Sequence[Request], recorded_at_us: int) -> list[Any]:
-        batch = AppendBatch(self._database, recorded_at_us)
+        payment_ids = [request.append.payment_id for request in requests if isinstance(request, Write)]
+        batch = AppendBatch(self._database, payment_ids, recorded_at_us)
         answers = [
             batch.add(request) if isinstance(request, Write) else self._run(request.statements) for request in requests
         ]
