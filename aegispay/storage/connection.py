@@ -20,6 +20,10 @@ BUSY_S = 5.0
 """How long SQLite waits for another process's lock, such as a backup's."""
 
 
+_CHECKPOINT_PAGES = 10_000
+"""Pages that gather in the write-ahead log, 40 MB, before they go into the file: many are written again until then."""
+
+
 def uri(path: Path, *, read_only: bool) -> str:
     """Return SQLite's name for the file, whatever characters its path has."""
     return f"file:{quote(str(path))}?mode={'ro' if read_only else 'rwc'}"
@@ -55,6 +59,7 @@ def _configure(database: sqlite3.Connection, path: Path, *, read_only: bool) -> 
                 f"{path}: this file system has no write-ahead log (SQLite chose {mode!r})", hint="Use a local disk."
             )
         database.execute("PRAGMA synchronous=FULL")
+        database.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
     database.execute("PRAGMA cache_size=-65536")
 
 
