@@ -127,7 +127,7 @@ class SimulatedGateway:
 
     async def charge(self, request: ChargeRequest) -> Outcome:
         """Charge as the script, the success rate and earlier requests under the same key say."""
-        draw = _Draw(f"{self._seed}:{self._name}:charge:{request.reference}")
+        draw = self._draw("charge", request)
         await self._travel(draw)
         known = self.ledger.find_key(self._name, request.idempotency_key)
         if known is not None:
@@ -136,7 +136,7 @@ class SimulatedGateway:
 
     async def fetch_payment(self, request: ChargeRequest) -> Outcome | NotFound:
         """Say what the ledger holds for the reference."""
-        await self._travel(_Draw(f"{self._seed}:{self._name}:fetch:{request.reference}"))
+        await self._travel(self._draw("fetch", request))
         known = self.ledger.find_reference(self._name, request.reference)
         return NotFound() if known is None else _ANSWER.validate_json(known.answer)
 
@@ -203,6 +203,9 @@ class SimulatedGateway:
 
     def _is_reachable(self) -> bool:
         return self.is_up and (self.down_after_calls is None or self.calls < self.down_after_calls)
+
+    def _draw(self, purpose: str, request: ChargeRequest) -> _Draw:
+        return _Draw(f"{self._seed}:{self._name}:{purpose}:{request.reference}")
 
     def _challenge(self, request: ChargeRequest) -> RequiresAction:
         action = NextAction(
