@@ -191,6 +191,11 @@ class CellRef(pykka.ActorRef[A], Generic[A]):
         if block and system.is_here():
             raise NotReadyError
         result: ActorFuture[bool] = ActorFuture(system)
+        if system.loop.is_closed():
+            # It was abandoned with its loop, for which pykka's registry may still name it.
+            pykka.ActorRegistry.unregister(self)
+            result.answer(False)  # noqa: FBT003 - the reply itself
+            return result.get() if block else result
         self.ask_now(_ActorStop(), timeout).when_answered(lambda reply: result.resolve(lambda: _was_alive(reply)))
         return result.get() if block else result
 

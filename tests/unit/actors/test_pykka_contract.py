@@ -6,6 +6,7 @@ import pykka
 import pytest
 
 from aegispay.actors import Actor, ActorCrashedError, ActorRef, ActorSystem, NotReadyError
+from aegispay.testing import run_virtual
 from tests.unit.actors.rig import in_threads, settle, threaded, virtual
 
 
@@ -352,6 +353,17 @@ async def test_stop_all_ends_registered_actors_last_started_first():
     stopping = pykka.ActorRegistry.stop_all(block=False)
     assert [await each for each in stopping] == [True] * 3
     assert order == ["c", "b", "a"]
+
+
+def test_stop_all_forgets_actors_whose_loop_is_gone():
+    async def leave_one_behind():
+        Player.start()
+
+    run_virtual(leave_one_behind())
+    assert len(pykka.ActorRegistry.get_all()) == 1
+    (stopped,) = pykka.ActorRegistry.stop_all(block=False)
+    assert stopped.get() is False
+    assert pykka.ActorRegistry.get_all() == []
 
 
 def test_start_needs_a_running_loop():
