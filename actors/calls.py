@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from aegispay.actors.answers import Answer, answer_of
@@ -42,12 +43,17 @@ class CallResult:
 
     Attributes:
         latency_s: how long it took; 0 when it was not made.
+        asked_at: when it was made; ``None`` when it was not. asked_s: the same in monotonic seconds.
+        is_alone: whether no other call about this operation was still at work when it ended.
     """
 
     call: GatewayCall
     gateway: str
     answer: Answer
     latency_s: float = 0.0
+    asked_at: datetime | None = None
+    asked_s: float = 0.0
+    is_alone: bool = True
 
 
 OnResult = Callable[[CallResult], None]
@@ -62,13 +68,17 @@ class _Running:
     call: GatewayCall
     on_result: OnResult
     started_at: float
+    asked_at: datetime
     on_late: OnResult | None = None
     task: asyncio.Task[None] | None = None
     expiry: asyncio.TimerHandle | None = None
 
 
 class CallScope:
-    """Owns all running gateway calls and hands each result over exactly once."""
+    """Owns all running gateway calls and hands each result over exactly once.
+
+    It outlives the engine's closing: an adapter that does not take its cancellation in is still known afterwards.
+    """
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
@@ -77,6 +87,7 @@ class CallScope:
         self._lingering: dict[str, set[_Running]] = {}
         self._expected: dict[str, float] = {}
         self._in_flight: dict[str, int] = {}
+        self._checked: set[str] = set()
 
     def __len__(self) -> int:
         """Return how many calls are running."""
@@ -125,7 +136,7 @@ class CallScope:
         assert not self.is_running(call.operation_id), "one call per operation at a time"
         self.withdraw(call)
         loop = asyncio.get_running_loop()
-        running = _Running(gateway.name, call, on_result, self._clock.monotonic(), on_late)
+        running = _Running(gateway.name, call, on_result, self._clock.monotonic(), self._clock.now(), on_late)
         self._running[call.operation_id] = running
         self._in_flight[gateway.name] = self.in_flight(gateway.name) + 1
         # A timer of our own: an adapter that swallows its cancellation must not keep the payment waiting.
@@ -142,6 +153,7 @@ class CallScope:
         """Give up on all running calls; what became of them is unknown, and is asked for at the next start."""
         for running in tuple(self._running.values()):
             running.on_late = None
+            self._lingering.setdefault(running.call.operation_id, set()).add(running)
             self._forget(running)
         left = tuple(self._tasks)
         for task in left:
@@ -150,16 +162,25 @@ class CallScope:
             await asyncio.wait(left, timeout=_GIVE_UP_S)
 
     def check_health(self, gateway: Gateway, on_result: OnHealth) -> None:
-        """Ask the gateway whether it is up, without moving money; silence until its timeout means no."""
-        task = asyncio.get_running_loop().create_task(self._check_health(gateway, on_result))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        """Ask the gateway whether it is up, without moving money; silence until its timeout means no.
+
+        Nothing is asked while an earlier question is still at work.
+        """
+        if gateway.name not in self._checked:
+            self._checked.add(gateway.name)
+            task = asyncio.get_running_loop().create_task(self._check_health(gateway, on_result))
+            task.add_done_callback(partial(self._health_checked, gateway.name))
+            self._tasks.add(task)
+
+    def _health_checked(self, gateway: str, task: asyncio.Task[None]) -> None:
+        self._checked.discard(gateway)
+        self._tasks.discard(task)
 
     async def _check_health(self, gateway: Gateway, on_result: OnHealth) -> None:
         try:
             async with asyncio.timeout(gateway.contract.timeout_s):
                 is_up = (await gateway.health_check()).is_up is True
-        except Exception as error:  # noqa: BLE001 - however it fails, it is not up
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - however it fails, it is not up
             logger().warning("health_check_failed", gateway=gateway.name, error=type(error).__name__)
             is_up = False
         on_result(is_up)
@@ -180,9 +201,19 @@ class CallScope:
     def _end(self, running: _Running, answer: Answer) -> None:
         deliver = running.on_result if self._forget(running) else running.on_late
         self._expected[running.call.operation_id] = self._clock.monotonic() + _HANDLING_S
-        latency_s = self._clock.monotonic() - running.started_at
         if deliver is not None:
-            deliver(CallResult(call=running.call, gateway=running.gateway, answer=answer, latency_s=latency_s))
+            deliver(
+                CallResult(
+                    call=running.call,
+                    gateway=running.gateway,
+                    answer=answer,
+                    latency_s=self._clock.monotonic() - running.started_at,
+                    asked_at=running.asked_at,
+                    asked_s=running.started_at,
+                    # Judged now: by the time the result is handled, what was at work may have ended.
+                    is_alone=not self.is_lingering(running.call.operation_id),
+                )
+            )
 
     def _done(self, running: _Running, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

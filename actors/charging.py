@@ -19,7 +19,7 @@ from aegispay.domain.contract import GatewayContract
 from aegispay.domain.draft import Draft
 from aegispay.domain.ids import is_payment_id
 from aegispay.domain.keys import attempt_id, charge_key, request_digest
-from aegispay.domain.outcome import NotProcessed, Outcome, OutcomeUnknown, Reason
+from aegispay.domain.outcome import Approved, NotProcessed, Outcome, OutcomeUnknown, Reason
 from aegispay.domain.payment import Attempt, Payment
 from aegispay.domain.resolution import (
     Purpose,
@@ -224,49 +224,80 @@ class Charging:
             busy = NotProcessed(reason=Reason.BULKHEAD_FULL, message=f"{attempt.gateway} takes no calls now")
             services.deliver(CallResult(call=call, gateway=attempt.gateway, answer=busy))
 
-    def question(self, payment: Payment, attempt: Attempt) -> Purpose | None:
+    def question(self, payment: Payment, attempt: Attempt, begun_s: float | None) -> Purpose | None:
         """Return how the gateway can be asked what became of the attempt; ``None`` when it cannot."""
         entry = self._services.gateways.get(attempt.gateway)
         if entry is None:
             return None
         contract = entry.gateway.contract
         step = first_step(contract, attempt, self._services.now())
-        if step is Purpose.RESEND and not self._may_resend(payment, attempt, contract):
+        if step is Purpose.RESEND and not self._may_resend(payment, attempt, contract, begun_s):
             return None
         return step
 
-    def _may_resend(self, payment: Payment, attempt: Attempt, contract: GatewayContract) -> bool:
-        if payment.is_cancel_requested:
+    def _may_resend(self, payment: Payment, attempt: Attempt, contract: GatewayContract, begun_s: float | None) -> bool:
+        now = self._services.now()
+        if begun_s is not None:
+            now = max(now, attempt.started_at + timedelta(seconds=self._services.clock.monotonic() - begun_s))
+        if payment.is_cancel_requested or now < attempt.started_at:
             return False
         digest = request_digest(attempt.operation_id, attempt.idempotency_key, payment.fingerprint)
-        return digest == attempt.request_digest and may_resend(contract, attempt, self._services.now())
+        return digest == attempt.request_digest and may_resend(contract, attempt, now)
 
     # --- what an answer means -----------------------------------------------------------------------
 
-    def interpret(self, payment: Payment, attempt: Attempt, result: CallResult) -> Outcome | Purpose | None:
-        """Return what an answer says about the attempt, or which question comes next, or ``None`` for nothing."""
-        purpose = result.call.purpose
+    def interpret(
+        self, payment: Payment, attempt: Attempt, result: CallResult, begun_s: float | None
+    ) -> Outcome | Purpose | None:
+        """Return what an answer says about the attempt, or which question comes next, or ``None`` for nothing.
+
+        Args:
+            payment: whose attempt it is.
+            attempt: which the answer is about.
+            result: the answer.
+            begun_s: monotonic seconds at the attempt's start, if this process made it: the wall clock may jump.
+        """
         if not isinstance(result.answer, NotFound):
-            # Once in doubt, other sends may have been made: "this one was not processed" proves nothing any more.
-            in_doubt = attempt.status is AttemptStatus.UNKNOWN and purpose is Purpose.CHARGE
-            return as_evidence(Purpose.RESEND if in_doubt else purpose, result.answer)
+            return self._meaning(attempt, result, result.answer)
         if not attempt.status.is_open:
             return None
         contract = self._services.gateways[attempt.gateway].gateway.contract
-        if self._may_resend(payment, attempt, contract):
+        if self._may_resend(payment, attempt, contract, begun_s):
             return Purpose.RESEND
-        if self._proves_absence(contract, attempt, result):
+        if self._proves_absence(contract, payment, attempt, result, begun_s):
             message = f"{attempt.gateway} has no record of the request"
             return NotProcessed(reason=Reason.NEVER_RECEIVED, message=message)
         message = f"{attempt.gateway} does not show the request, which proves nothing yet"
         return OutcomeUnknown(reason=Reason.TIMEOUT, message=message)
 
-    def _proves_absence(self, contract: GatewayContract, attempt: Attempt, result: CallResult) -> bool:
+    def _meaning(self, attempt: Attempt, result: CallResult, answer: Outcome) -> Outcome | None:
+        if not isinstance(answer, Approved) and self._services.calls.is_running(attempt.operation_id):
+            # A late answer to a send that was given up: the call that runs now has the last word.
+            return None
+        # Only the answer to the one and only send says what became of the attempt. Once others may have been made, or
+        # the gateway has a record of the attempt, "this one was not processed" proves nothing.
+        is_first = attempt.status is AttemptStatus.STARTED and attempt.reference is None
+        is_only = result.call.purpose is not Purpose.CHARGE or is_first
+        return as_evidence(result.call.purpose if is_only else Purpose.RESEND, answer)
+
+    def _proves_absence(
+        self,
+        contract: GatewayContract,
+        payment: Payment,
+        attempt: Attempt,
+        result: CallResult,
+        begun_s: float | None,
+    ) -> bool:
         services = self._services
-        if services.calls.is_lingering(attempt.operation_id):
+        if result.asked_at is None or not result.is_alone or services.calls.is_lingering(attempt.operation_id):
             return False
-        # Judged by when the question was asked: what the provider saw then, the answer's own journey cannot change.
-        asked_at = services.later(-result.latency_s)
+        if attempt.reference is not None or any(i.reason is Reason.AMOUNT_MISMATCH for i in payment.incidents):
+            # It has said before that it has the request: "not found" contradicts that, and proves nothing.
+            return False
+        # By when the question was asked: what the provider saw then, later times cannot change.
+        asked_at = result.asked_at
+        if begun_s is not None:
+            asked_at = min(asked_at, attempt.started_at + timedelta(seconds=result.asked_s - begun_s))
         return proves_absence(contract, attempt, asked_at, start_delay_s=2 * services.config.answer_grace_s)
 
     def record(self, attempt: Attempt, outcome: Outcome, evidence: str) -> c.RecordOutcome:

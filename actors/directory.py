@@ -128,6 +128,11 @@ class Directory:
         """Return the refs of all actors in memory."""
         return (cell.ref for cell in tuple(self._cells.values()))
 
+    def has_mail(self, actor_id: str) -> bool:
+        """Return whether messages wait for the actor."""
+        cell = self._cells.get(actor_id)
+        return cell is not None and bool(cell.mailbox)
+
     def passivate(self, actor_id: str) -> None:
         """Put the actor away if it is in memory and idle."""
         cell = self._cells.get(actor_id)

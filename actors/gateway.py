@@ -85,7 +85,7 @@ class GetGatewayMetrics:
 
 @dataclass(frozen=True, slots=True)
 class SetEnabled:
-    """Operator switch: a disabled gateway gets no new charges; look-ups still pass."""
+    """Operator switch: a disabled gateway gets no new charges; look-ups still pass. The reply is what to keep of it."""
 
     is_enabled: bool
     reason: str = ""
@@ -154,8 +154,8 @@ class GatewayActor(Actor):
             case SetEnabled(is_enabled, reason):
                 self._memory.is_enabled = is_enabled
                 self._memory.disabled_because = reason
-                self._save()
                 self._report()
+                return self._memory.dump(self._services.clock)
             case _LookAtClock():
                 self._look()
             case _:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import TracebackType
 from typing import Any
 
 from aegispay.actors.actor import Actor
@@ -28,6 +29,7 @@ from aegispay.domain.resolution import Purpose
 from aegispay.domain.state import AttemptStatus, PaymentState
 from aegispay.errors import (
     AegisPayError,
+    CommitUnknownError,
     FencedError,
     GatewayError,
     IdempotencyConflictError,
@@ -55,6 +57,7 @@ class PaymentActor(Actor):
         self._payment: Payment | None = None
         self._is_loaded = False
         self._message: Any = None
+        self._begun_s: float | None = None
 
     def __repr__(self) -> str:
         """Show id, state and version."""
@@ -63,17 +66,30 @@ class PaymentActor(Actor):
         return f"<PaymentActor {self._id} {self._payment.state} v{self._payment.version}>"
 
     def can_passivate(self) -> bool:
-        """Stay in memory while an attempt is open."""
-        return self._payment is None or self._payment.open_attempt is None
+        """Stay in memory while an attempt is open, or an answer waits for the store."""
+        return (self._payment is None or self._payment.open_attempt is None) and not len(self.timers)
 
     async def on_start(self) -> None:  # type: ignore[override]  # pykka's hooks may be async here
         """After a crash, read the events and go on; a first instance reads when it must."""
         if self.incarnation > 0:
-            await self._load()
+            try:
+                await self._load()
+            except StoreUnavailableError:
+                # Not this payment's fault, so no crash of its own.
+                self.timers.start("load", Wake(), _STORE_RETRY_S)
 
-    def on_failure(self, *_crash: object) -> None:
-        """Expect nothing more of an answer that this instance crashed over: it is asked for again."""
-        if isinstance(self._message, OutcomeArrived):
+    def on_failure(
+        self,
+        exception_type: type[BaseException] | None,
+        exception_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Keep an answer that perhaps was not written; ask again for one that this instance crashed over."""
+        if not isinstance(self._message, OutcomeArrived):
+            return
+        if isinstance(exception_value, CommitUnknownError):
+            self._services.deliver(self._message.result)
+        else:
             self._services.calls.withdraw(self._message.result.call)
 
     async def on_receive(self, message: Any) -> Any:
@@ -102,6 +118,14 @@ class PaymentActor(Actor):
         except VersionConflictError:
             # There are events in this stream that are not in memory: it was not read yet, or parking wrote to it.
             await self._load()
+            return await self._handle(message)
+        except StoreUnavailableError:
+            if self._is_loaded or not isinstance(message, SubmitPayment):
+                raise
+            # A repetition needs no writing: if the payment exists, what it has become can be said all the same.
+            await self._load()
+            if self._payment is None:
+                raise
             return await self._handle(message)
 
     async def _handle(self, message: Any) -> Any:
@@ -177,7 +201,7 @@ class PaymentActor(Actor):
     async def _outcome(self, result: CallResult) -> None:
         payment = self._existing()
         attempt = next((a for a in payment.attempts if a.operation_id == result.call.operation_id), None)
-        meaning = None if attempt is None else self._charging.interpret(payment, attempt, result)
+        meaning = None if attempt is None else self._charging.interpret(payment, attempt, result, self._begun_s)
         if attempt is None or meaning is None:
             self._services.calls.withdraw(result.call)
             return
@@ -243,7 +267,7 @@ class PaymentActor(Actor):
         attempt = payment.open_attempt
         if attempt is None:
             return
-        question = self._charging.question(payment, attempt)
+        question = self._charging.question(payment, attempt, self._begun_s)
         if question is not None:
             self._charging.place(payment, attempt, question)
             return
@@ -297,6 +321,7 @@ class PaymentActor(Actor):
         self._is_loaded = True
         attempt = payment.open_attempt
         if attempt is not None and any(isinstance(event, AttemptStarted) for event in draft.events):
+            self._begun_s = self._services.clock.monotonic()
             self._charging.place(payment, attempt, Purpose.CHARGE)
         self._tell_settled(payment)
         return payment

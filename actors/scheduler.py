@@ -11,7 +11,9 @@ from aegispay.errors import StoreError
 from aegispay.ports import Clock, EventStore
 
 _BATCH = 500
-"""Payments woken per look: enough for any backlog within minutes, few enough not to flood the mailboxes."""
+"""Payments woken per look, as long as there are no more."""
+_BATCH_MAX = 64_000
+"""The same with a backlog: what is due and cannot go on must not hide what can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class SchedulerActor(Actor):
         self._interval_s = interval_s
         self._wake = wake
         self._look = look
+        self._batch = _BATCH
         self._on_error = on_error
 
     def on_start(self) -> None:
@@ -57,8 +60,10 @@ class SchedulerActor(Actor):
             return super().on_receive(message)
         self._look()
         try:
-            for payment_id in await self._store.due(self._clock.now(), limit=_BATCH):
+            due = await self._store.due(self._clock.now(), limit=self._batch)
+            for payment_id in due:
                 self._wake(payment_id)
+            self._batch = min(2 * self._batch, _BATCH_MAX) if len(due) == self._batch else _BATCH
         except StoreError as error:
             self._on_error(error)
         self.timers.start("look", _Look(), self._interval_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import re
 from collections import deque
@@ -60,6 +61,7 @@ async def assemble(
     config: AegisConfig,
     clock: Clock,
     random_source: random.Random,
+    calls: CallScope,
 ) -> Assembly:
     """Start all parts on an open store.
 
@@ -67,7 +69,7 @@ async def assemble(
         DuplicateGatewayError: two gateways of one name.
         ValidationError: an object among the gateways is none.
     """
-    assembly = Assembly(store=store, config=config, clock=clock, random_source=random_source)
+    assembly = Assembly(store=store, config=config, clock=clock, random_source=random_source, calls=calls)
     await assembly.start()
     try:
         for gateway in gateways:
@@ -87,7 +89,15 @@ class Assembly:
         refusal: why no commands are taken any more: the root gave up, or another engine owns the database.
     """
 
-    def __init__(self, *, store: EventStore, config: AegisConfig, clock: Clock, random_source: random.Random) -> None:
+    def __init__(
+        self,
+        *,
+        store: EventStore,
+        config: AegisConfig,
+        clock: Clock,
+        random_source: random.Random,
+        calls: CallScope,
+    ) -> None:
         self._store = store
         self._config = config
         self._clock = clock
@@ -96,6 +106,7 @@ class Assembly:
         self._gateway_specs: list[ChildSpec] = []
         self._router_memory = RouterMemory({})
         self._registering: set[str] = set()
+        self._held: dict[str, CallResult] = {}
         self._finished: deque[str] = deque()
         self._saved: dict[str, str] = {}
         self._log = logger()
@@ -109,7 +120,7 @@ class Assembly:
             attempts_max=config.recoveries_max,
             concurrency=config.recovery_concurrency,
         )
-        self.calls = CallScope(clock=clock)
+        self.calls = calls
         self.gateways: dict[str, GatewayEntry] = {}
         self.system = ActorSystem(name="aegispay", clock=clock)
 
@@ -282,7 +293,8 @@ class Assembly:
 
     def wake(self, payment_id: str) -> None:
         """Tell a payment that its time has come."""
-        if payment_id in self.parking:
+        if payment_id in self.parking or self.directory.has_mail(payment_id):
+            # With mail to handle it is awake; if it is due afterwards, the next look finds it.
             return
         try:
             self.directory.tell(payment_id, Wake())
@@ -294,13 +306,21 @@ class Assembly:
         """Hand a gateway's answer to its payment, whichever incarnation lives."""
         payment_id = result.call.payment_id
         if payment_id in self.parking:
-            # Unparking asks the gateway again, so nothing is lost.
-            self.calls.withdraw(result.call)
+            self._held[payment_id] = result
             return
         try:
             self.directory.tell(payment_id, OutcomeArrived(result))
         except (DirectoryFullError, ActorDeadError):
             self._log.warning("outcome_postponed", payment_id=payment_id)
+
+    async def unpark(self, payment_id: str, *, operator: str) -> None:
+        """Let a parked payment go on, with the answer that came meanwhile if there is one."""
+        await self.parking.unpark(payment_id, operator=operator)
+        held = self._held.pop(payment_id, None)
+        if held is None:
+            self.wake(payment_id)
+        else:
+            self._deliver(held)
 
     def _settled(self, payment: Payment) -> None:
         self.waiters.settled(payment)
@@ -370,6 +390,8 @@ class Assembly:
         except TimeoutError:
             self._log.warning("closed_with_calls_in_flight", calls=len(self.calls))
         await self.calls.cancel_all()
+        with contextlib.suppress(StoreError):
+            await self.recovery.leave()
         if self.refusal is None:
             self.refusal = error
         self.waiters.fail_all(error)

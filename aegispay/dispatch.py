@@ -56,28 +56,32 @@ class Dispatcher:
         """
         self._admit()
         try:
-            return await self._ask(payment_id, message)
+            return await self._ask(payment_id, message, self._deadline())
         finally:
             self.in_flight -= 1
 
     async def settle(self, payment_id: str, message: Any) -> Payment:
         """Send a command and wait until the payment has nothing more to wait for. Raises what `ask` raises."""
         self._admit()
+        deadline = self._deadline()
         settled = self._waiters.expect(payment_id)
         try:
-            payment = await self._ask(payment_id, message)
+            payment = await self._ask(payment_id, message, deadline)
             if payment.is_settled:
                 return payment
-            return await self._wait(payment_id, settled)
+            return await self._wait(payment_id, settled, deadline)
         finally:
             self._waiters.forget(payment_id, settled)
             self.in_flight -= 1
 
-    async def _wait(self, payment_id: str, settled: asyncio.Future[Payment]) -> Payment:
+    def _deadline(self) -> float:
+        return asyncio.get_running_loop().time() + self._config.answer_timeout_s
+
+    async def _wait(self, payment_id: str, settled: asyncio.Future[Payment], deadline: float) -> Payment:
         timeout_s = self._config.answer_timeout_s
         late = PaymentTimeoutError(f"{payment_id} did not settle within {timeout_s:g} s; it goes on")
         # One timer: `asyncio.timeout` costs three times as much, and nearly every payment settles long before.
-        timer = asyncio.get_running_loop().call_later(timeout_s, fail, settled, late)
+        timer = asyncio.get_running_loop().call_at(deadline, fail, settled, late)
         try:
             return await settled
         finally:
@@ -88,13 +92,12 @@ class Dispatcher:
             raise OverloadedError(f"{self.in_flight} requests are in flight, the most allowed")
         self.in_flight += 1
 
-    async def _ask(self, payment_id: str, message: Any) -> Payment:
+    async def _ask(self, payment_id: str, message: Any, deadline: float) -> Payment:
         """Ask, and again after a crash: commands are idempotent.
 
         It ends: the supervisor mends the actor, parks the payment or gives up, and the deadline is one for all asks.
         """
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._config.answer_timeout_s
         while True:
             self._refuse_if_ended()
             self._parking.refuse_if_parked(payment_id)

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self, Unpack, overload
 
 from aegispay.actors import ActorRef
+from aegispay.actors.calls import CallScope
 from aegispay.actors.gateway import GatewayMetrics, GetGatewayMetrics, SetEnabled
 from aegispay.actors.payment_messages import ProcessPayment, SubmitPayment
 from aegispay.assembly import Assembly, assemble
@@ -74,6 +75,7 @@ class AegisPay:
         self._first_gateways = tuple(gateways)
         self._random = random_source if random_source is not None else random.Random()  # noqa: S311 - only jitter
         self._assembly: Assembly | None = None
+        self._calls = CallScope(clock=self._clock)
         self._lifecycle = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -117,6 +119,7 @@ class AegisPay:
             config=self._config,
             clock=self._clock,
             random_source=self._random,
+            calls=self._calls,
         )
         await self._assembly.recover()
 
@@ -125,6 +128,10 @@ class AegisPay:
 
         What is left unfinished is picked up by the next engine. Idempotent.
         """
+        # A caller that is cancelled meanwhile must not leave half an engine behind.
+        await asyncio.shield(asyncio.ensure_future(self._close()))
+
+    async def _close(self) -> None:
         async with self._lifecycle:
             await self._take_apart()
 
@@ -260,8 +267,7 @@ class AegisPay:
             PaymentNotFoundError: there is no such payment.
         """
         assembly = self._open_assembly()
-        await assembly.parking.unpark(_checked(payment_id), operator=operator)
-        assembly.wake(payment_id)
+        await assembly.unpark(_checked(payment_id), operator=operator)
         return await self.get_payment(payment_id)
 
     # --- gateways and state -------------------------------------------------------------------------
@@ -280,8 +286,9 @@ class AegisPay:
 
         Raises:
             UnknownGatewayError: no such gateway.
+            StoreError: it is switched off, but a restart would not know of it.
         """
-        await self._ask_gateway(name, SetEnabled(is_enabled=False, reason=reason))
+        await self._switch_gateway(name, SetEnabled(is_enabled=False, reason=reason))
 
     async def enable_gateway(self, name: str) -> None:
         """Let the gateway have payments again.
@@ -289,7 +296,7 @@ class AegisPay:
         Raises:
             UnknownGatewayError: no such gateway.
         """
-        await self._ask_gateway(name, SetEnabled(is_enabled=True))
+        await self._switch_gateway(name, SetEnabled(is_enabled=True))
 
     @overload
     async def gateway_metrics(self) -> tuple[GatewayMetrics, ...]: ...
@@ -345,6 +352,10 @@ class AegisPay:
         message = SubmitPayment(request=request, fingerprint=request.fingerprint(), process=process)
         dispatcher = self._open_assembly().dispatcher
         return await (dispatcher.settle if process else dispatcher.ask)(payment_id, message)
+
+    async def _switch_gateway(self, name: str, message: SetEnabled) -> None:
+        """Switch, and answer only once the next start would know of it."""
+        await self._store.save_gateway(name, await self._ask_gateway(name, message))
 
     async def _ask_gateway(self, name: str, message: Any) -> Any:
         assembly = self._open_assembly()

@@ -9,7 +9,15 @@ from typing import Any
 from aegispay.domain import commands as c
 from aegispay.domain.draft import Draft
 from aegispay.domain.projection import project
-from aegispay.errors import PaymentNotFoundError, PaymentParkedError, StoreError, VersionConflictError
+from aegispay.errors import (
+    CommitUnknownError,
+    FencedError,
+    PaymentNotFoundError,
+    PaymentParkedError,
+    StoreError,
+    StoreUnavailableError,
+    VersionConflictError,
+)
 from aegispay.history import rebuild
 from aegispay.log import logger
 from aegispay.ports import Append, Clock, EventStore, Parking
@@ -76,7 +84,7 @@ class ParkingLot:
             await being_written
         await self._append(payment_id, c.UnparkPayment(at=self._clock.now(), operator=operator))
         await self._store.unpark(payment_id)
-        del self._parked[payment_id]
+        self._parked.pop(payment_id, None)
 
     async def _append(self, payment_id: str, command: c.Command) -> None:
         """Put it into the payment's own log, where that can still be read: what is parked is often what cannot."""
@@ -94,6 +102,8 @@ class ParkingLot:
             )
         except VersionConflictError:
             await self._append(payment_id, command)
+        except (StoreUnavailableError, CommitUnknownError, FencedError):
+            raise
         except Exception as error:  # noqa: BLE001 - a payment that cannot be folded is parked all the same
             logger().warning("parking_not_in_log", payment_id=payment_id, error=type(error).__name__)
 

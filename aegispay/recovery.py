@@ -57,6 +57,12 @@ class Recovery:
         await self._store.end_recovery(payment_id)
         await self.advance()
 
+    async def leave(self) -> None:
+        """Forget the attempts of those being picked up: they are left because the engine closes in good order."""
+        self._waiting.clear()
+        while self._running:
+            await self._store.end_recovery(self._running.pop())
+
     def is_waiting(self, payment_id: str) -> bool:
         """Return whether the payment's turn to be picked up has yet to come."""
         return payment_id in self._waiting
