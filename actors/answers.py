@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import re
 import traceback
 from collections.abc import Awaitable, Callable
@@ -41,7 +42,11 @@ Answer = Outcome | NotFound
 
 
 async def answer_of(
-    ask: Callable[[ChargeRequest], Awaitable[object]], request: ChargeRequest, *, gateway: str, may_be_absent: bool
+    ask: Callable[[ChargeRequest], Awaitable[object] | object],
+    request: ChargeRequest,
+    *,
+    gateway: str,
+    may_be_absent: bool,
 ) -> Answer:
     """Ask an adapter and turn everything it can do into an outcome.
 
@@ -57,7 +62,11 @@ async def answer_of(
         asyncio.CancelledError: the task that waits was cancelled, by us.
     """
     try:
-        answer = await ask(request)
+        asked = ask(request)
+        if not inspect.isawaitable(asked):
+            # It has held up every other payment meanwhile, but its answer is an answer.
+            logger().warning("adapter_not_async", gateway=gateway, hint="use async def; run blocking code in a thread")
+        answer = await asked if inspect.isawaitable(asked) else asked
     except NotSentError as error:
         return NotProcessed(reason=Reason.NOT_SENT, message=_tidy(str(error), _MESSAGE_LENGTH_MAX))
     except TimeoutError:
@@ -111,6 +120,7 @@ def _is_sound(approved: Approved) -> bool:
 
 
 def _unreadable(answer: object) -> OutcomeUnknown:
+    logger().warning("answer_unreadable", answer=type(answer).__name__, hint="see docs/gateways.md for what to return")
     return OutcomeUnknown(
         reason=Reason.UNREADABLE_ANSWER, message=f"the adapter's answer, a {type(answer).__name__}, cannot be read"
     )

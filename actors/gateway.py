@@ -16,6 +16,7 @@ from aegispay.domain import breaker as breakers
 from aegispay.domain.breaker import Breaker, BreakerPolicy, BreakerState
 from aegispay.domain.health import HealthSummary, Weights, health_score
 from aegispay.domain.outcome import NotProcessed, Reason, counts_against_gateway
+from aegispay.domain.resolution import Purpose
 from aegispay.domain.routing import GatewaySnapshot
 from aegispay.ports import Clock, Gateway, NotFound
 
@@ -112,6 +113,7 @@ class GatewayServices:
 
 _REPORT_INTERVAL_S = 0.05
 """Reports are bundled: the router needs fresh numbers, not one message per call."""
+_NO_STATE = float("-inf")
 _SAVE_INTERVAL_S = 10.0
 """How much of its health a killed process forgets at most."""
 _QUIET_REPORT_S = 1.0
@@ -190,13 +192,10 @@ class GatewayActor(Actor):
         if services.calls.in_flight(self._gateway.name) >= self._gateway.contract.concurrency_max:
             self._refuse(call, Reason.BULKHEAD_FULL)
             return
-        breaker, is_admitted = breakers.admit(self._memory.breaker, services.breaker)
-        if not is_admitted:
+        since = self._admit(call)
+        if since is None:
             self._refuse(call, Reason.BREAKER_OPEN)
             return
-        self._memory.breaker = breaker
-        self._memory.is_ready_for_probe = False
-        since = breaker.since
         ref = self.actor_ref
 
         def on_result(result: CallResult) -> None:
@@ -205,6 +204,20 @@ class GatewayActor(Actor):
             _tell(ref, CallEnded(result.latency_s, is_fault, since))
 
         services.calls.start(self._gateway, call, on_result, services.deliver)
+
+    def _admit(self, call: GatewayCall) -> float | None:
+        """Return for which state of the breaker the call's result will count; ``None`` when the call may not be made.
+
+        Look-ups always pass and never count: they move no money, and somebody waits to know whether he was charged.
+        """
+        if call.purpose is Purpose.LOOKUP:
+            return _NO_STATE
+        breaker, is_admitted = breakers.admit(self._memory.breaker, self._services.breaker)
+        if not is_admitted:
+            return None
+        self._memory.breaker = breaker
+        self._memory.is_ready_for_probe = False
+        return breaker.since
 
     def _check_health(self) -> None:
         """Ask a half-open gateway whether it is back before a payment has to try it."""

@@ -27,7 +27,7 @@ from aegispay.errors import (
     UnknownGatewayError,
     ValidationError,
 )
-from aegispay.fields import PaymentFields, PaymentFilters
+from aegispay.fields import PaymentFields, PaymentFilters, check_names
 from aegispay.filters import parse_filters
 from aegispay.history import rebuild
 from aegispay.ports import Clock, EventStore, Gateway, StoredEvent
@@ -67,6 +67,10 @@ class AegisPay:
     ) -> None:
         if not isinstance(database, str | Path) and not hasattr(database, "read_all"):
             raise TypeError(f"database: pass a path or an EventStore, not {type(database).__name__}")
+        if config is not None and not isinstance(config, AegisConfig):
+            raise TypeError(f"config: pass an AegisConfig, not {type(config).__name__}")
+        if not isinstance(gateways, Iterable):
+            raise TypeError(f"gateways: pass a list of gateways, not {type(gateways).__name__}")
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._config = config if config is not None else AegisConfig()
         self._store: EventStore = (
@@ -347,6 +351,7 @@ class AegisPay:
 
     async def _submit(self, fields: PaymentFields, *, process: bool) -> Payment:
         self._open_assembly()
+        check_names(fields)
         request = parse_request(**fields)
         payment_id = derive_payment_id(self._store.salt, request.merchant, request.idempotency_key)
         message = SubmitPayment(request=request, fingerprint=request.fingerprint(), process=process)

@@ -10,6 +10,7 @@ from typing import Any, NotRequired, TypedDict
 from aegispay.domain.customer import Customer
 from aegispay.domain.payment_method import PaymentMethod
 from aegispay.domain.state import PaymentState
+from aegispay.errors import FieldError, ValidationError
 
 
 class PaymentFields(TypedDict):
@@ -36,6 +37,22 @@ class PaymentFields(TypedDict):
     merchant: NotRequired[str]
     gateway: NotRequired[str | None]
     retry_of: NotRequired[str | None]
+
+
+_NEEDED = ("idempotency_key", "amount", "currency", "payment_method")
+_KNOWN = (*PaymentFields.__annotations__, "capture")
+
+
+def check_names(fields: Mapping[str, object]) -> None:
+    """Refuse arguments that a payment does not have, and ask for those it needs.
+
+    Raises:
+        ValidationError: naming each of them.
+    """
+    wrong = [FieldError(name, f"is not known; there are {', '.join(_KNOWN)}") for name in fields if name not in _KNOWN]
+    wrong += [FieldError(name, "is missing") for name in _NEEDED if name not in fields]
+    if wrong:
+        raise ValidationError(wrong)
 
 
 class PaymentFilters(TypedDict, total=False):

@@ -89,7 +89,7 @@ def run(
         paths = Paths(
             orders=file,
             database=database,
-            ledger=ledger if ledger is not None else database.with_name(f"{database.name}.providers"),
+            ledger=ledger if ledger is not None else Path(f"{database}.providers"),
             out=out,
             gateways=Path(gateways) if is_file(gateways) else None,
         )

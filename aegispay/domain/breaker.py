@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from aegispay.domain.limits import refuse, seconds, whole
+from aegispay.domain.limits import refuse, seconds, share, whole
 
 
 class BreakerState(StrEnum):
@@ -16,12 +16,18 @@ class BreakerState(StrEnum):
     HALF_OPEN = "half_open"
 
 
+_FAILURES_KEPT = 1_000
+"""Faults remembered of a gateway that takes so many calls that they do not open its breaker."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerPolicy:
     """When a breaker opens and closes.
 
     Attributes:
-        failures_max: this many gateway faults within the window open it; five in a row is no coincidence.
+        failures_max: it takes this many gateway faults within the window to open it; fewer may be chance.
+        failure_share_min: and they must be at least this share of the calls since the first of them: a gateway that
+            fails one call in a thousand is worth more than no gateway.
         window_s: how far back faults count.
         open_s: how long it stays open before probes are let through.
         probes_max: probes in flight at once while half open; a recovering gateway must not be stampeded.
@@ -29,6 +35,7 @@ class BreakerPolicy:
     """
 
     failures_max: int = 5
+    failure_share_min: float = 0.2
     window_s: float = 60.0
     open_s: float = 60.0
     probes_max: int = 3
@@ -42,6 +49,7 @@ class BreakerPolicy:
         """
         refuse(
             whole("breaker.failures_max", self.failures_max),
+            share("breaker.failure_share_min", self.failure_share_min),
             seconds("breaker.window_s", self.window_s),
             seconds("breaker.open_s", self.open_s),
             whole("breaker.probes_max", self.probes_max),
@@ -59,7 +67,7 @@ class Breaker:
         failures: times of the faults that still count.
         probes: probes in flight while half open.
         probing_since: since when probes have been in flight and none has answered; ``None`` when that is not so.
-        successes: successful probes in a row while half open.
+        successes: good probes in a row while half open; while closed, good calls since the first fault that counts.
     """
 
     state: BreakerState = BreakerState.CLOSED
@@ -96,7 +104,7 @@ def record(breaker: Breaker, policy: BreakerPolicy, now: float, *, is_fault: boo
     """Take into account the result of a call that was admitted in the breaker's present state."""
     match breaker.state:
         case BreakerState.CLOSED:
-            return _record_closed(breaker, policy, now) if is_fault else breaker
+            return _record_closed(breaker, policy, now, is_fault=is_fault)
         case BreakerState.HALF_OPEN:
             return _record_probe(breaker, policy, now, is_fault=is_fault)
         case BreakerState.OPEN:
@@ -104,11 +112,17 @@ def record(breaker: Breaker, policy: BreakerPolicy, now: float, *, is_fault: boo
             return breaker
 
 
-def _record_closed(breaker: Breaker, policy: BreakerPolicy, now: float) -> Breaker:
-    recent = (*(at for at in breaker.failures if now - at < policy.window_s), now)
-    if len(recent) >= policy.failures_max:
+def _record_closed(breaker: Breaker, policy: BreakerPolicy, now: float, *, is_fault: bool) -> Breaker:
+    if not is_fault:
+        return replace(breaker, successes=breaker.successes + 1) if breaker.failures else breaker
+    kept = tuple(at for at in breaker.failures if now - at < policy.window_s)
+    # Good calls carry no times: those that went with the faults that no longer count are taken off in proportion.
+    successes = breaker.successes * len(kept) // len(breaker.failures) if breaker.failures else 0
+    recent = (*kept, now)
+    share_of_faults = len(recent) / (len(recent) + successes)
+    if len(recent) >= policy.failures_max and share_of_faults >= policy.failure_share_min:
         return Breaker(state=BreakerState.OPEN, since=now)
-    return replace(breaker, failures=recent)
+    return replace(breaker, failures=recent[-_FAILURES_KEPT:], successes=successes)
 
 
 def _record_probe(breaker: Breaker, policy: BreakerPolicy, now: float, *, is_fault: bool) -> Breaker:

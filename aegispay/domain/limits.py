@@ -22,6 +22,12 @@ def seconds(field: str, value: float, *, is_zero_fine: bool = False) -> Iterator
         yield FieldError(field, f"use {least} seconds", shown(value))
 
 
+def share(field: str, value: float) -> Iterator[FieldError]:
+    """Check a part of a whole."""
+    if not 0.0 <= value <= 1.0:
+        yield FieldError(field, "use a share from 0.0 to 1.0", shown(value))
+
+
 def refuse(*checks: Iterable[FieldError], hint: str) -> None:
     """Raise what the checks found, if they found anything.
 

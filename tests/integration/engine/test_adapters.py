@@ -258,14 +258,15 @@ async def test_a_gateway_that_swallows_its_cancellation_keeps_nobody_waiting():
 
 
 @virtual
-async def test_a_method_that_is_not_async_leaves_the_outcome_unknown():
+async def test_the_answer_of_a_method_that_is_not_async_is_an_answer_and_the_log_says_what_is_wrong(caplog):
     class Plain(Adapter):
         def charge(self, request):
             return approval(request)
 
     payment, world = await pay_at(Plain())
-    assert doubt(payment).reason is Reason.CONNECTION_LOST
+    assert payment.state is PaymentState.SUCCESS
     assert world["alpha"].calls == 0
+    assert "adapter_not_async" in caplog.text
 
 
 @virtual

@@ -50,6 +50,30 @@ def test_successes_do_not_hide_faults():
     assert breaker.state is OPEN
 
 
+def after(*results: bool) -> Breaker:
+    """Return the breaker after calls, a tenth of a second apart: true for good ones."""
+    breaker = Breaker()
+    for number, is_good in enumerate(results):
+        breaker = record(breaker, POLICY, number / 10, is_fault=not is_good)
+    return breaker
+
+
+def test_a_gateway_that_fails_one_call_in_ten_stays_in_use_and_one_that_fails_one_in_four_does_not():
+    assert after(*([False, *[True] * 9] * 50)).state is CLOSED
+    assert after(*([False, *[True] * 3] * 5)).state is OPEN
+
+
+def test_good_calls_before_the_first_fault_buy_no_patience():
+    assert after(*[True] * 500, *[False] * 5).state is OPEN
+
+
+def test_good_calls_go_with_the_faults_that_no_longer_count():
+    breaker = record(Breaker(), POLICY, 0, is_fault=True)
+    for _ in range(100):
+        breaker = record(breaker, POLICY, 1, is_fault=False)
+    assert faults(70, 71, 72, 73, 74, breaker=breaker).state is OPEN
+
+
 def test_it_stays_open_for_its_pause_and_then_is_half_open():
     opened = faults(0, 1, 2, 3, 4)
     assert tick(opened, POLICY, 63.9) is opened
