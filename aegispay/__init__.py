@@ -1,7 +1,9 @@
 """AegisPay: a payment-orchestration engine you embed in your Python process."""
 
+from aegispay.actors.gateway import GatewayMetrics
 from aegispay.blocking import BlockingAegisPay
 from aegispay.config import AegisConfig
+from aegispay.domain.breaker import BreakerPolicy
 from aegispay.domain.contract import CaptureSupport, Fee, GatewayContract, LookupAuthority
 from aegispay.domain.customer import Address, Customer
 from aegispay.domain.events import Event, EventType
@@ -58,8 +60,9 @@ from aegispay.errors import (
     ValidationError,
     VersionConflictError,
 )
+from aegispay.fields import PaymentFields, PaymentFilters
 from aegispay.gateways.simulated import SimulatedGateway
-from aegispay.ports import ChargeRequest, Gateway, GatewayHealth, NotFound, StoredEvent
+from aegispay.ports import ChargeRequest, Clock, EventStore, Gateway, GatewayHealth, NotFound, StoredEvent
 from aegispay.storage.memory import MemoryStore
 from aegispay.storage.sqlite import SqliteStore
 from aegispay.views import EngineHealth, PaymentPage
@@ -70,9 +73,13 @@ __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     "BlockingAegisPay",
     "AegisConfig",
     "RetryPolicy",
+    "BreakerPolicy",
     "RoutingStrategy",
     "EngineHealth",
+    "GatewayMetrics",
     "PaymentPage",
+    "PaymentFields",
+    "PaymentFilters",
     # payments
     "Payment",
     "PaymentState",
@@ -119,6 +126,8 @@ __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     # stores
     "SqliteStore",
     "MemoryStore",
+    "EventStore",
+    "Clock",
     # errors
     "AegisPayError",
     "RequestError",

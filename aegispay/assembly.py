@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import re
 from collections import deque
 from collections.abc import Coroutine, Sequence
 from typing import Any
@@ -21,17 +20,15 @@ from aegispay.actors.router import RouterActor, RouterMemory
 from aegispay.actors.scheduler import SchedulerActor
 from aegispay.config import AegisConfig
 from aegispay.dispatch import Dispatcher
-from aegispay.domain.contract import GatewayContract
 from aegispay.domain.payment import Payment
 from aegispay.errors import (
     AegisPayError,
     DuplicateGatewayError,
     EngineFailedError,
     FencedError,
-    FieldError,
     StoreError,
-    ValidationError,
 )
+from aegispay.gateway_check import check_gateway
 from aegispay.log import log_report, logger
 from aegispay.parking import ParkingLot
 from aegispay.ports import Clock, EventStore, Gateway
@@ -48,7 +45,6 @@ from aegispay.supervision import (
 )
 from aegispay.waiting import Waiters
 
-_GATEWAY_NAME = re.compile(r"[a-z0-9_-]{1,64}")
 _CORE_INTENSITY = RestartIntensity(restarts=10, period_s=10.0)
 """Router, gateways and scheduler hold little and restart fast; ten crashes in ten seconds are no accident."""
 _ANSWER_S = 10.0
@@ -116,7 +112,7 @@ class Assembly:
         self.recovery = Recovery(
             store,
             wake=self.wake,
-            park=self._park,
+            park=lambda payment_id, cause: self.parking.park(payment_id, cause=cause),
             attempts_max=config.recoveries_max,
             concurrency=config.recovery_concurrency,
         )
@@ -232,7 +228,7 @@ class Assembly:
             DuplicateGatewayError: one of that name is registered.
             ValidationError: the object is no gateway.
         """
-        _check_gateway(gateway)
+        check_gateway(gateway)
         name = gateway.name
         if name in self.gateways or name in self._registering:
             raise DuplicateGatewayError(f"a gateway named {name!r} is registered already")
@@ -338,9 +334,6 @@ class Assembly:
         self._spawn_task(self.parking.park(payment_id, cause=f"its actor kept crashing with {type(cause).__name__}"))
         self._recovered(payment_id)
 
-    def _park(self, payment_id: str, cause: str) -> Coroutine[Any, Any, None]:
-        return self.parking.park(payment_id, cause=cause)
-
     async def _save_gateway(self, name: str, data: str) -> None:
         try:
             await self._store.save_gateway(name, data)
@@ -403,20 +396,3 @@ class Assembly:
         await self.system.shutdown(timeout_s=self._config.shutdown_s)
         if self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-def _check_gateway(gateway: object) -> None:
-    """Refuse an object that cannot be a gateway, naming what is missing."""
-    if not isinstance(gateway, Gateway):
-        wanted = ("name", "contract", "charge", "fetch_payment", "health_check")
-        missing = ", ".join(name for name in wanted if not hasattr(gateway, name))
-        raise ValidationError([FieldError("gateway", f"is not a Gateway: it has no {missing}", type(gateway).__name__)])
-    errors: list[FieldError] = []
-    name: object = gateway.name
-    contract: object = gateway.contract
-    if not isinstance(name, str) or not _GATEWAY_NAME.fullmatch(name):
-        errors.append(FieldError("gateway.name", "use 1 to 64 of a-z, 0-9, _ -", repr(name)[:40]))
-    if not isinstance(contract, GatewayContract):
-        errors.append(FieldError("gateway.contract", "must be a GatewayContract", type(contract).__name__))
-    if errors:
-        raise ValidationError(errors)

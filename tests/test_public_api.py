@@ -14,8 +14,8 @@ from aegispay.domain.payment_method import Card, NetBanking, PayLater, Wallet
 from tests import builders as b
 
 NAMES = {
-    "the engine": ["AegisPay", "BlockingAegisPay", "AegisConfig", "RetryPolicy", "RoutingStrategy", "EngineHealth",
-                   "PaymentPage"],
+    "the engine": ["AegisPay", "BlockingAegisPay", "AegisConfig", "RetryPolicy", "BreakerPolicy", "RoutingStrategy",
+                   "EngineHealth", "GatewayMetrics", "PaymentPage", "PaymentFields", "PaymentFilters"],
     "payments": ["Payment", "PaymentState", "Attempt", "AttemptStatus", "Failure", "Money", "Customer", "Address",
                  "PaymentMethod", "PaymentMethodType", "Card", "Upi", "NetBanking", "Wallet", "PayLater", "Event",
                  "EventType", "StoredEvent"],
@@ -23,7 +23,7 @@ NAMES = {
                  "GatewayHealth", "NotFound", "SimulatedGateway"],
     "outcomes": ["Outcome", "Approved", "RequiresAction", "NextAction", "Pending", "Declined", "DeclineKind",
                  "NotProcessed", "OutcomeUnknown", "InvalidRequest", "GatewayMisconfigured", "Duplicate", "Reason"],
-    "stores": ["SqliteStore", "MemoryStore"],
+    "stores": ["SqliteStore", "MemoryStore", "EventStore", "Clock"],
     "errors": ["AegisPayError", "RequestError", "ValidationError", "FieldError", "CardDataError",
                "CurrencyMismatchError", "IdempotencyConflictError", "PaymentNotFoundError", "IllegalTransitionError",
                "GatewayError", "UnknownGatewayError", "DuplicateGatewayError", "NoGatewayError", "NotSentError",

@@ -23,7 +23,7 @@ class Unnamed(Adapter):
         (object(), "is not a Gateway: it has no name, contract, charge, fetch_payment, health_check"),
         ("stripe", "is not a Gateway: it has no name, contract, charge"),
         (None, "is not a Gateway"),
-        (SimulatedGateway, "use 1 to 64 of a-z"),
+        (SimulatedGateway, "pass an instance"),
         (Unnamed(""), "use 1 to 64 of a-z"),
         (Unnamed("Alpha"), "use 1 to 64 of a-z"),
         (Unnamed("a" * 65), "use 1 to 64 of a-z"),

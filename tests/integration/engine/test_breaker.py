@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from aegispay import Declined, DeclineKind, GatewayContract, NotSentError, PaymentState, Reason
+from aegispay import Declined, DeclineKind, GatewayContract, NotSentError, OutcomeUnknown, PaymentState, Reason
 from aegispay.domain.breaker import BreakerPolicy, BreakerState
 from tests.integration.engine.rig import Adapter, World, approval, elapse, order, virtual
 
@@ -343,3 +343,26 @@ async def test_a_decline_proves_a_half_open_gateway_as_well_as_an_approval():
         await elapse(60.5)
         await pay_many(aegis, "declined", 2)
         assert await breaker(aegis, "odd") is CLOSED
+
+
+@virtual
+async def test_an_open_breaker_keeps_nobody_from_learning_whether_he_was_charged():
+    world = World()
+    answers: dict[str, object] = {}
+
+    async def charge(request):
+        answers[request.reference] = odd.take(request)
+        return OutcomeUnknown(reason=Reason.CONNECTION_LOST)
+
+    async def look(request):
+        return answers[request.reference]
+
+    odd = Adapter(charge, lookup=look, name="odd", ledger=world.ledger)
+    world.gateways.clear()
+    async with world.engine(odd) as aegis:
+        doubts = [await aegis.pay(**order(f"lost-{number}")) for number in range(5)]
+        assert await breaker(aegis, "odd") is OPEN
+        await elapse(5)
+        assert await breaker(aegis, "odd") is OPEN
+        states = {(await aegis.get_payment(payment.id)).state for payment in doubts}
+    assert states == {PaymentState.SUCCESS}

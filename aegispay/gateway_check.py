@@ -1,0 +1,38 @@
+"""What is asked of an object before it is used as a gateway."""
+
+from __future__ import annotations
+
+import re
+
+from aegispay.domain.contract import GatewayContract
+from aegispay.errors import FieldError, ValidationError
+from aegispay.ports import Gateway
+
+_GATEWAY_NAME = re.compile(r"[a-z0-9_-]{1,64}")
+
+
+def check_gateway(gateway: object) -> None:
+    """Refuse an object that cannot be a gateway.
+
+    Raises:
+        ValidationError: naming what is missing or not usable.
+    """
+    if isinstance(gateway, type):
+        raise _refusal([FieldError("gateway", "pass an instance, not the class", gateway.__name__)])
+    if not isinstance(gateway, Gateway):
+        wanted = ("name", "contract", "charge", "fetch_payment", "health_check")
+        missing = ", ".join(name for name in wanted if not hasattr(gateway, name))
+        raise _refusal([FieldError("gateway", f"is not a Gateway: it has no {missing}", type(gateway).__name__)])
+    errors: list[FieldError] = []
+    name: object = gateway.name
+    contract: object = gateway.contract
+    if not isinstance(name, str) or not _GATEWAY_NAME.fullmatch(name):
+        errors.append(FieldError("gateway.name", "use 1 to 64 of a-z, 0-9, _ -", repr(name)[:40]))
+    if not isinstance(contract, GatewayContract):
+        errors.append(FieldError("gateway.contract", "must be a GatewayContract", type(contract).__name__))
+    if errors:
+        raise _refusal(errors)
+
+
+def _refusal(errors: list[FieldError]) -> ValidationError:
+    return ValidationError(errors, hint="Correct the gateway before you register it; docs/gateways.md says how.")
