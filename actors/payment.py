@@ -21,7 +21,7 @@ from aegispay.domain import commands as c
 from aegispay.domain.draft import Draft
 from aegispay.domain.events import AttemptStarted
 from aegispay.domain.invariants import check
-from aegispay.domain.outcome import OutcomeUnknown, Reason
+from aegispay.domain.outcome import Approved, Declined, OutcomeUnknown, Pending, Reason, RequiresAction
 from aegispay.domain.payment import Attempt, Payment
 from aegispay.domain.projection import project
 from aegispay.domain.request import differing_fields
@@ -40,8 +40,10 @@ from aegispay.errors import (
     VersionConflictError,
 )
 from aegispay.history import rebuild
-from aegispay.ports import Append
+from aegispay.ports import Append, NotFound
 
+_ASK_AGAIN_S = 10.0
+"""How soon a gateway is asked again about an action whose time is over, when it could not say."""
 _STORE_RETRY_S = 1.0
 """How soon an outcome is offered to the store again that it could not take."""
 
@@ -58,6 +60,7 @@ class PaymentActor(Actor):
         self._is_loaded = False
         self._message: Any = None
         self._begun_s: float | None = None
+        self._ask_again_s = 0.0
 
     def __repr__(self) -> str:
         """Show id, state and version."""
@@ -201,6 +204,13 @@ class PaymentActor(Actor):
     async def _outcome(self, result: CallResult) -> None:
         payment = self._existing()
         attempt = next((a for a in payment.attempts if a.operation_id == result.call.operation_id), None)
+        if (
+            attempt is not None
+            and payment.state is PaymentState.REQUIRES_ACTION
+            and result.call.purpose is Purpose.LOOKUP
+        ):
+            await self._action_asked_about(attempt, result)
+            return
         meaning = None if attempt is None else self._charging.interpret(payment, attempt, result, self._begun_s)
         if attempt is None or meaning is None:
             self._services.calls.withdraw(result.call)
@@ -240,9 +250,39 @@ class PaymentActor(Actor):
                 pass
 
     async def _expire(self) -> None:
+        if self._asks_before_expiry():
+            return
         draft = self._draft()
         if draft.apply(c.ExpirePayment(at=self._services.now())) is None:
             await self._commit(draft)
+
+    def _asks_before_expiry(self) -> bool:
+        """Ask whether the payer acted although nobody told us; return whether the answer has to be waited for."""
+        payment, clock = self._existing(), self._services.clock
+        attempt, action = payment.open_attempt, payment.action
+        if attempt is None or action is None or action.expires_at > clock.now():
+            return False
+        if self._charging.question(payment, attempt, self._begun_s) is not Purpose.LOOKUP:
+            return False
+        is_asking = self._services.calls.is_under_way(attempt.operation_id)
+        if not is_asking and clock.monotonic() >= self._ask_again_s:
+            self._ask_again_s = clock.monotonic() + _ASK_AGAIN_S
+            self._charging.place(payment, attempt, Purpose.LOOKUP)
+        return True
+
+    async def _action_asked_about(self, attempt: Attempt, result: CallResult) -> None:
+        """The time to act is over: take in what came of it, if it is known."""
+        draft = self._draft()
+        match result.answer:
+            case Approved() | Declined() | Pending() as answer:
+                apply(draft, self._charging.record(attempt, answer, Purpose.LOOKUP.value))
+            case NotFound() | RequiresAction():
+                draft.apply(c.ExpirePayment(at=self._services.now()))
+            case _:
+                pass
+        if draft.events:
+            await self._commit(draft)
+        self._services.calls.withdraw(result.call)
 
     async def _carry_on(self) -> None:
         draft = self._draft()
