@@ -40,7 +40,7 @@ class PaymentFields(TypedDict):
 
 
 _NEEDED = ("idempotency_key", "amount", "currency", "payment_method")
-_KNOWN = (*PaymentFields.__annotations__, "capture")
+_KNOWN = tuple(PaymentFields.__annotations__)
 
 
 def check_names(fields: Mapping[str, object]) -> None:
