@@ -31,7 +31,7 @@ class GatewayMetrics:
         health: 0.0 to 1.0.
         breaker_age_s: how long the breaker has been in its state.
         in_flight: calls running now.
-        refused: calls refused by bulkhead or breaker since the start.
+        refused: calls not made since the start: the bulkhead was full, the breaker open, or it was too late.
     """
 
     name: str

@@ -307,7 +307,7 @@ class Assembly:
         try:
             self.directory.tell(payment_id, OutcomeArrived(result))
         except (DirectoryFullError, ActorDeadError):
-            self._log.warning("outcome_postponed", payment_id=payment_id)
+            self._log.warning("outcome_not_delivered", payment_id=payment_id)
 
     async def unpark(self, payment_id: str, *, operator: str) -> None:
         """Let a parked payment go on, with the answer that came meanwhile if there is one."""
@@ -383,6 +383,7 @@ class Assembly:
         except TimeoutError:
             self._log.warning("closed_with_calls_in_flight", calls=len(self.calls))
         await self.calls.cancel_all()
+        # If it cannot be written, those payments have one attempt less to survive, which is no reason not to close.
         with contextlib.suppress(StoreError):
             await self.recovery.leave()
         if self.refusal is None:

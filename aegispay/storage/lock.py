@@ -35,7 +35,7 @@ else:
 
 
 class FileLock:
-    """The lock on one database. It names its holder, and outlives nobody: ``kill -9`` frees it too."""
+    """The lock on one database. It names its holder, and ``kill -9`` frees it too, unless a fork lives on."""
 
     def __init__(self, database: Path) -> None:
         self._path = database.with_name(database.name + ".lock")
