@@ -12,7 +12,8 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from aegispay.domain.card_data import mask_card_numbers
+from aegispay.domain.card_data import contains_card_number, mask_card_numbers
+from aegispay.domain.contract import GatewayContract
 from aegispay.domain.outcome import (
     Approved,
     Declined,
@@ -28,7 +29,7 @@ from aegispay.domain.outcome import (
 )
 from aegispay.errors import NotSentError
 from aegispay.log import logger
-from aegispay.ports import ChargeRequest, NotFound
+from aegispay.ports import GatewayRequest, NotFound
 
 _OUTCOMES: tuple[type[Outcome], ...] = get_args(Outcome)
 _ADAPTER: TypeAdapter[Outcome] = TypeAdapter(Outcome)
@@ -42,9 +43,10 @@ Answer = Outcome | NotFound
 
 
 async def answer_of(
-    ask: Callable[[ChargeRequest], Awaitable[object] | object],
-    request: ChargeRequest,
+    ask: Callable[[Any], Awaitable[object] | object],
+    request: GatewayRequest,
     *,
+    contract: GatewayContract,
     gateway: str,
     may_be_absent: bool,
 ) -> Answer:
@@ -55,6 +57,7 @@ async def answer_of(
     Args:
         ask: the adapter's method.
         request: what to ask.
+        contract: what the gateway declares about its answers.
         gateway: its name, for the log.
         may_be_absent: whether `NotFound` is an answer to what was asked.
 
@@ -80,7 +83,7 @@ async def answer_of(
         return _raised(error, gateway)
     if isinstance(answer, NotFound) and may_be_absent:
         return answer
-    return _readable(answer)
+    return readable(answer, contract)
 
 
 def _raised(error: BaseException, gateway: str) -> OutcomeUnknown:
@@ -92,9 +95,10 @@ def _raised(error: BaseException, gateway: str) -> OutcomeUnknown:
     return OutcomeUnknown(reason=Reason.CONNECTION_LOST, message=f"the adapter raised {kind}")
 
 
-def _readable(answer: Any) -> Outcome:
+def readable(answer: object, contract: GatewayContract) -> Outcome:
+    """Return the answer as an outcome that can be kept; what is none, or would put card data on disk, is unknown."""
     if isinstance(answer, Approved):
-        return answer if _is_sound(answer) else _unreadable(answer)
+        return answer if _is_sound(answer) and _is_free_of_cards(answer, contract) else _unreadable(answer)
     if not isinstance(answer, _OUTCOMES):
         return _unreadable(answer)
     try:
@@ -102,7 +106,22 @@ def _readable(answer: Any) -> Outcome:
         outcome = _ADAPTER.validate_json(_ADAPTER.dump_json(answer, warnings=False))
     except (ValidationError, ValueError, TypeError):
         return _unreadable(answer)
-    return _without_card_data(outcome)
+    return _without_card_data(outcome) if _is_free_of_cards(outcome, contract) else _unreadable(answer)
+
+
+def _is_free_of_cards(outcome: Outcome, contract: GatewayContract) -> bool:
+    """Look where masking would break what the text is for: the gateway's ids, and where the payer is sent."""
+    match outcome:
+        case Approved() | Pending() | Duplicate():
+            kept: tuple[str | None, ...] = (outcome.reference,)
+        case RequiresAction():
+            kept = (outcome.reference, outcome.action.url, outcome.action.payload)
+        case _:
+            return True
+    first, *others = kept
+    if contract.numeric_references and first is not None and first.isdecimal():
+        kept = tuple(others)
+    return not any(contains_card_number(text) for text in kept if text is not None)
 
 
 def _is_sound(approved: Approved) -> bool:
@@ -114,6 +133,7 @@ def _is_sound(approved: Approved) -> bool:
         and 0 < len(reference) <= _REFERENCE_LENGTH_MAX
         and reference.isprintable()
         and type(approved.amount_minor) is int
+        and type(approved.is_partial) is bool
         and isinstance(currency, str)
         and _CURRENCY.fullmatch(currency) is not None
     )

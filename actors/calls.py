@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
 from aegispay.actors.answers import Answer, answer_of
+from aegispay.actors.methods import method_of
 from aegispay.domain.outcome import OutcomeUnknown, Reason
 from aegispay.domain.resolution import Purpose
 from aegispay.log import logger
-from aegispay.ports import ChargeRequest, Clock, Gateway
+from aegispay.ports import Clock, Gateway, GatewayRequest
 
 _HANDLING_S = 5.0
 """How long a result may wait in its payment's mailbox before the payment asks again."""
@@ -25,16 +26,23 @@ class GatewayCall:
     """One call to one gateway.
 
     Attributes:
-        operation_id: which attempt it is about.
+        operation_id: which attempt, capture, void or refund it is about.
         purpose: the first send, or a question about it.
         start_before: monotonic seconds after which the call must not begin any more.
+        parameters: what the payer's return carried; never stored, and never shown.
     """
 
     payment_id: str
     operation_id: str
     purpose: Purpose
-    request: ChargeRequest
+    request: GatewayRequest
     start_before: float
+    parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def may_be_absent(self) -> bool:
+        """Whether "not found" is an answer to it."""
+        return self.purpose is Purpose.LOOKUP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,9 +194,14 @@ class CallScope:
         on_result(is_up)
 
     async def _run(self, gateway: Gateway, running: _Running) -> None:
-        is_lookup = running.call.purpose is Purpose.LOOKUP
-        asked = gateway.fetch_payment if is_lookup else gateway.charge
-        answer = await answer_of(asked, running.call.request, gateway=running.gateway, may_be_absent=is_lookup)
+        call = running.call
+        answer = await answer_of(
+            lambda request: method_of(gateway, call.purpose, request, call.parameters)(request),
+            call.request,
+            contract=gateway.contract,
+            gateway=running.gateway,
+            may_be_absent=call.may_be_absent,
+        )
         self._end(running, answer)
 
     def _expire(self, running: _Running) -> None:

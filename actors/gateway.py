@@ -18,7 +18,7 @@ from aegispay.domain.health import HealthSummary, Weights, health_score
 from aegispay.domain.outcome import NotProcessed, Reason, counts_against_gateway
 from aegispay.domain.resolution import Purpose
 from aegispay.domain.routing import GatewaySnapshot
-from aegispay.ports import Clock, Gateway, NotFound
+from aegispay.ports import Clock, Gateway, NotFound, OperationRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,8 +209,9 @@ class GatewayActor(Actor):
         """Return for which state of the breaker the call's result will count; ``None`` when the call may not be made.
 
         Look-ups always pass and never count: they move no money, and somebody waits to know whether he was charged.
+        So do captures, voids and refunds: no other gateway holds their money, so turning them away helps nobody.
         """
-        if call.purpose is Purpose.LOOKUP:
+        if call.purpose is Purpose.LOOKUP or isinstance(call.request, OperationRequest):
             return _NO_STATE
         breaker, is_admitted = breakers.admit(self._memory.breaker, self._services.breaker)
         if not is_admitted:

@@ -7,7 +7,9 @@ from aegispay.domain.breaker import BreakerPolicy
 from aegispay.domain.contract import CaptureSupport, Fee, GatewayContract, LookupAuthority
 from aegispay.domain.customer import Address, Customer
 from aegispay.domain.events import Event, EventType
+from aegispay.domain.evidence import Evidence, Verdict
 from aegispay.domain.money import Money
+from aegispay.domain.notification import Notification, NotificationKind
 from aegispay.domain.outcome import (
     Approved,
     Declined,
@@ -23,14 +25,16 @@ from aegispay.domain.outcome import (
     Reason,
     RequiresAction,
 )
-from aegispay.domain.payment import Attempt, Failure, Payment
+from aegispay.domain.payment import Attempt, Failure, Incident, Operation, Payment
 from aegispay.domain.payment_method import Card, NetBanking, PayLater, PaymentMethod, PaymentMethodType, Upi, Wallet
+from aegispay.domain.request import CaptureMode
 from aegispay.domain.retry import RetryPolicy
 from aegispay.domain.routing import RoutingStrategy
-from aegispay.domain.state import AttemptStatus, PaymentState
+from aegispay.domain.state import AttemptStatus, OperationKind, OperationStatus, PaymentState
 from aegispay.engine import AegisPay
 from aegispay.errors import (
     AegisPayError,
+    BeingAskedError,
     CardDataError,
     CommitUnknownError,
     CorruptStoreError,
@@ -46,26 +50,47 @@ from aegispay.errors import (
     IllegalTransitionError,
     NewerSchemaError,
     NoGatewayError,
+    NotInDoubtError,
     NotSentError,
+    OperationRefusedError,
     OverloadedError,
     PaymentNotFoundError,
     PaymentParkedError,
     PaymentTimeoutError,
+    RefusedWebhook,
     RequestError,
     StoreError,
     StoreLockedError,
     StoreOpenError,
     StoreUnavailableError,
     UnknownGatewayError,
+    UnsupportedOperationError,
     ValidationError,
     VersionConflictError,
+    WebhookRefusedError,
 )
 from aegispay.fields import PaymentFields, PaymentFilters
 from aegispay.gateways.simulated import SimulatedGateway
-from aegispay.ports import ChargeRequest, Clock, EventStore, Gateway, GatewayHealth, NotFound, StoredEvent
+from aegispay.ports import (
+    ActionGateway,
+    CapturingGateway,
+    ChargeRequest,
+    Clock,
+    EventStore,
+    Gateway,
+    GatewayHealth,
+    NotFound,
+    NotifyingGateway,
+    OperatingGateway,
+    OperationRequest,
+    Receipt,
+    RefundingGateway,
+    StoredEvent,
+    VoidingGateway,
+)
 from aegispay.storage.memory import MemoryStore
 from aegispay.storage.sqlite import SqliteStore
-from aegispay.views import EngineHealth, PaymentPage
+from aegispay.views import DoubtMetrics, EngineHealth, EngineMetrics, PaymentPage
 
 __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     # the engine
@@ -76,6 +101,8 @@ __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     "BreakerPolicy",
     "RoutingStrategy",
     "EngineHealth",
+    "EngineMetrics",
+    "DoubtMetrics",
     "GatewayMetrics",
     "PaymentPage",
     "PaymentFields",
@@ -83,9 +110,16 @@ __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     # payments
     "Payment",
     "PaymentState",
+    "CaptureMode",
     "Attempt",
     "AttemptStatus",
     "Failure",
+    "Operation",
+    "OperationKind",
+    "OperationStatus",
+    "Incident",
+    "Evidence",
+    "Verdict",
     "Money",
     "Customer",
     "Address",
@@ -101,13 +135,23 @@ __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     "StoredEvent",
     # gateways
     "Gateway",
+    "CapturingGateway",
+    "VoidingGateway",
+    "RefundingGateway",
+    "OperatingGateway",
+    "ActionGateway",
+    "NotifyingGateway",
     "GatewayContract",
     "CaptureSupport",
     "LookupAuthority",
     "Fee",
     "ChargeRequest",
+    "OperationRequest",
     "GatewayHealth",
     "NotFound",
+    "Notification",
+    "NotificationKind",
+    "Receipt",
     "SimulatedGateway",
     # outcomes
     "Outcome",
@@ -138,8 +182,13 @@ __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     "IdempotencyConflictError",
     "PaymentNotFoundError",
     "IllegalTransitionError",
+    "OperationRefusedError",
+    "NotInDoubtError",
     "GatewayError",
     "UnknownGatewayError",
+    "UnsupportedOperationError",
+    "WebhookRefusedError",
+    "RefusedWebhook",
     "DuplicateGatewayError",
     "NoGatewayError",
     "NotSentError",
@@ -155,6 +204,7 @@ __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     "EngineStateError",
     "EngineClosedError",
     "OverloadedError",
+    "BeingAskedError",
     "PaymentParkedError",
     "PaymentTimeoutError",
     "EngineFailedError",

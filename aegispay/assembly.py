@@ -10,44 +10,45 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from aegispay.actors import ActorDeadError, ActorRef, ActorSystem, Directory, DirectoryFullError
+from aegispay.actors.asking import Asking
 from aegispay.actors.calls import CallResult, CallScope
-from aegispay.actors.charging import Charging, GatewayEntry, PaymentServices
-from aegispay.actors.gateway import GatewayActor, GatewayServices
-from aegispay.actors.gateway_memory import GatewayMemory
+from aegispay.actors.charging import Charging
 from aegispay.actors.payment import PaymentActor
-from aegispay.actors.payment_messages import OutcomeArrived, Wake
+from aegispay.actors.payment_messages import NotificationArrived, OutcomeArrived, Wake
 from aegispay.actors.router import RouterActor, RouterMemory
 from aegispay.actors.scheduler import SchedulerActor
+from aegispay.actors.services import GatewayEntry, PaymentServices
 from aegispay.config import AegisConfig
 from aegispay.dispatch import Dispatcher
+from aegispay.domain.keys import payment_of
+from aegispay.domain.notification import Notification
 from aegispay.domain.payment import Payment
 from aegispay.errors import (
     AegisPayError,
-    DuplicateGatewayError,
     EngineFailedError,
     FencedError,
     StoreError,
 )
-from aegispay.gateway_check import check_gateway
+from aegispay.inbox import Inbox
 from aegispay.log import log_report, logger
 from aegispay.parking import ParkingLot
 from aegispay.ports import Clock, EventStore, Gateway
 from aegispay.recovery import Recovery
+from aegispay.registry import GatewayRegistry
+from aegispay.resolutions import Resolutions
 from aegispay.supervision import (
     ChildSpec,
     DynamicSupervisor,
     Node,
     RestartIntensity,
-    StartChild,
-    SupervisionError,
     Supervisor,
     node_of,
 )
+from aegispay.views import EngineMetrics
 from aegispay.waiting import Waiters
 
 _CORE_INTENSITY = RestartIntensity(restarts=10, period_s=10.0)
 """Router, gateways and scheduler hold little and restart fast; ten crashes in ten seconds are no accident."""
-_ANSWER_S = 10.0
 
 
 async def assemble(
@@ -69,7 +70,7 @@ async def assemble(
     await assembly.start()
     try:
         for gateway in gateways:
-            await assembly.register(gateway)
+            await assembly.registry.register(gateway)
     except BaseException:
         await assembly.stop_actors()
         raise
@@ -80,7 +81,7 @@ class Assembly:
     """The running parts of one engine.
 
     Attributes:
-        gateways: registered gateways by name, in order of registration.
+        registry: the registered gateways. inbox: what they report.
         directory: the payment actors, by payment id. dispatcher: the way to them.
         refusal: why no commands are taken any more: the root gave up, or another engine owns the database.
     """
@@ -99,12 +100,9 @@ class Assembly:
         self._clock = clock
         self._random = random_source
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._gateway_specs: list[ChildSpec] = []
         self._router_memory = RouterMemory({})
-        self._registering: set[str] = set()
         self._held: dict[str, CallResult] = {}
         self._finished: deque[str] = deque()
-        self._saved: dict[str, str] = {}
         self._log = logger()
         self.refusal: AegisPayError | None = None
         self.waiters = Waiters()
@@ -117,8 +115,23 @@ class Assembly:
             concurrency=config.recovery_concurrency,
         )
         self.calls = calls
-        self.gateways: dict[str, GatewayEntry] = {}
         self.system = ActorSystem(name="aegispay", clock=clock)
+        self.registry = GatewayRegistry(
+            store=store,
+            config=config,
+            clock=clock,
+            calls=calls,
+            find=self._find,
+            deliver=self._deliver,
+            in_background=self._spawn_task,
+        )
+        self.inbox = Inbox(store, clock, merge=self._merge)
+        self._resolutions = Resolutions()
+
+    @property
+    def gateways(self) -> dict[str, GatewayEntry]:
+        """Registered gateways by name, in order of registration."""
+        return self.registry.entries
 
     directory: Directory
     dispatcher: Dispatcher
@@ -128,7 +141,7 @@ class Assembly:
     async def start(self) -> None:
         """Start the tree: router, gateways, payments, scheduler, in this order."""
         await self.parking.load()
-        self._saved = await self._store.load_gateways()
+        await self.registry.load()
         self._root = self.system.spawn(self._make_root, name="root")
         await self.system.started(self._root)
         self.directory = self._make_directory()
@@ -162,7 +175,7 @@ class Assembly:
     def _make_gateways(self) -> Supervisor:
         return Supervisor(
             "gateways",
-            tuple(self._gateway_specs),
+            tuple(self.registry.specs),
             intensity=_CORE_INTENSITY,
             source=self._random,
             sink=log_report,
@@ -187,7 +200,7 @@ class Assembly:
             self._clock,
             interval_s=self._config.wake_interval_s,
             wake=self._wake_due,
-            look=self._continue_recovery,
+            look=self._look,
             on_error=lambda error: self._log.warning("timers_not_read", error=str(error), hint=error.hint),
         )
 
@@ -202,13 +215,15 @@ class Assembly:
             deliver=self._deliver,
             is_halted=lambda: self.refusal is not None,
             fenced=self._halt,
-            settled=self._settled,
+            committed=self._committed,
+            doubt_ended=self._resolutions.ended,
+            looked_at=self.waiters.looked_at,
             recovered=self._recovered,
         )
-        charging = Charging(services)
+        charging, asking = Charging(services), Asking(services)
         return Directory(
             self.system,
-            lambda payment_id: PaymentActor(payment_id, charging),
+            lambda payment_id: PaymentActor(payment_id, charging, asking),
             supervisor=self._find("payments"),
             capacity=self._config.mailbox_capacity,
             idle_s=self._config.actor_idle_s,
@@ -221,66 +236,18 @@ class Assembly:
             raise EngineFailedError(f"{name} is not running")
         return ref
 
-    async def register(self, gateway: Gateway) -> None:
-        """Add a gateway under supervision.
-
-        Raises:
-            DuplicateGatewayError: one of that name is registered.
-            ValidationError: the object is no gateway.
-        """
-        check_gateway(gateway)
-        name = gateway.name
-        if name in self.gateways or name in self._registering:
-            raise DuplicateGatewayError(f"a gateway named {name!r} is registered already")
-        self._registering.add(name)
-        try:
-            await self._start_gateway(gateway, name)
-        finally:
-            self._registering.discard(name)
-
-    async def _start_gateway(self, gateway: Gateway, name: str) -> None:
-        memory = self._remember_gateway(name)
-        services = GatewayServices(
-            clock=self._clock,
-            calls=self.calls,
-            deliver=self._deliver,
-            report=lambda report: self._find("router").tell(report),
-            save=lambda each, data: self._spawn_task(self._save_gateway(each, data)),
-            breaker=self._config.breaker,
-            weights=self._config.health_weights,
-        )
-        spec = ChildSpec(
-            id=f"gateway:{name}",
-            start=lambda: GatewayActor(gateway, memory, services),
-            capacity=self._config.in_flight_max,
-            is_registered=True,
-        )
-        try:
-            await self._find("gateways").ask(StartChild(spec), block=False, timeout=_ANSWER_S)
-        except SupervisionError as error:
-            raise EngineFailedError(f"gateway {name} could not be started: {error}") from error
-        self._gateway_specs.append(spec)
-        self.gateways[name] = GatewayEntry(gateway, lambda: self._find(spec.id))
-
-    def _remember_gateway(self, name: str) -> GatewayMemory:
-        memory = GatewayMemory(window_s=self._config.health_window_s, now=self._clock.monotonic())
-        try:
-            if name in self._saved:
-                memory.restore(self._saved[name], self._clock)
-        except ValueError:
-            # Losing a breaker's age costs a few calls; not opening would cost all of them.
-            self._log.warning("gateway_not_restored", gateway=name)
-        return memory
-
     # --- running ------------------------------------------------------------------------------------
 
     async def recover(self) -> None:
         """Go on with every payment that was being processed when the last engine ended."""
         await self.recovery.start()
 
-    def _continue_recovery(self) -> None:
+    def _look(self) -> None:
+        """Do what is due beside the payments' own timers."""
         if len(self.recovery):
             self._spawn_task(self.recovery.advance())
+        if self.refusal is None:
+            self._spawn_task(self.inbox.offer_due())
 
     def _wake_due(self, payment_id: str) -> None:
         # What recovery has not come to yet is overdue as well, and must not overtake it.
@@ -309,6 +276,18 @@ class Assembly:
         except (DirectoryFullError, ActorDeadError):
             self._log.warning("outcome_not_delivered", payment_id=payment_id)
 
+    async def _merge(self, gateway: str, notification: Notification, is_conflict: bool) -> bool:  # noqa: FBT001 - a port
+        """Pass what a gateway reports on to its payment; return whether there is such a payment."""
+        payment_id = payment_of(notification.reference)
+        if payment_id is None or payment_id in self.parking:
+            return False
+        message = NotificationArrived(gateway=gateway, notification=notification, is_conflict=is_conflict)
+        return await self.dispatcher.merge(payment_id, message)
+
+    async def metrics(self) -> EngineMetrics:
+        """Return the engine's numbers."""
+        return self._resolutions.metrics(await self._store.doubts(), now=self._clock.now())
+
     async def unpark(self, payment_id: str, *, operator: str) -> None:
         """Let a parked payment go on, with the answer that came meanwhile if there is one."""
         await self.parking.unpark(payment_id, operator=operator)
@@ -318,8 +297,8 @@ class Assembly:
         else:
             self._deliver(held)
 
-    def _settled(self, payment: Payment) -> None:
-        self.waiters.settled(payment)
+    def _committed(self, payment: Payment) -> None:
+        self.waiters.changed(payment)
         if payment.state.is_final:
             self._finished.append(payment.id)
             if len(self._finished) > self._config.finished_kept:
@@ -333,14 +312,6 @@ class Assembly:
         # Marked before its last askers hear that it is dead, so that they find it parked when they ask again.
         self._spawn_task(self.parking.park(payment_id, cause=f"its actor kept crashing with {type(cause).__name__}"))
         self._recovered(payment_id)
-
-    async def _save_gateway(self, name: str, data: str) -> None:
-        try:
-            await self._store.save_gateway(name, data)
-        except FencedError:
-            raise
-        except StoreError as error:
-            self._log.warning("gateway_not_saved", gateway=name, error=str(error))
 
     def _spawn_task(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(self._logged(work))
@@ -383,6 +354,7 @@ class Assembly:
         except TimeoutError:
             self._log.warning("closed_with_calls_in_flight", calls=len(self.calls))
         await self.calls.cancel_all()
+        await self.registry.close()
         # If it cannot be written, those payments have one attempt less to survive, which is no reason not to close.
         with contextlib.suppress(StoreError):
             await self.recovery.leave()

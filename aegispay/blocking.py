@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack, overload
 
 from aegispay.actors import ActorRef
 from aegispay.actors.gateway import GatewayMetrics
+from aegispay.api.operations import Amount
 from aegispay.config import AegisConfig
+from aegispay.domain.evidence import Verdict
 from aegispay.domain.payment import Payment
 from aegispay.engine import AegisPay
 from aegispay.errors import EngineClosedError
 from aegispay.fields import PaymentFields, PaymentFilters
-from aegispay.ports import Clock, EventStore, Gateway, StoredEvent
+from aegispay.ports import Clock, EventStore, Gateway, Receipt, StoredEvent
 from aegispay.supervision import Node
-from aegispay.views import EngineHealth, PaymentPage
+from aegispay.views import EngineHealth, EngineMetrics, PaymentPage
 
 T = TypeVar("T")
 
@@ -110,6 +112,82 @@ class BlockingAegisPay:
     def payment_ref(self, payment_id: str) -> ActorRef[Any]:
         """See `AegisPay.payment_ref`; ``ref.ask(message)`` blocks as pykka's does."""
         return self._engine.payment_ref(payment_id)
+
+    def capture_payment(
+        self,
+        payment_id: str,
+        *,
+        idempotency_key: str,
+        amount: Amount | None = None,
+        currency: str | None = None,
+        is_final: bool = True,
+    ) -> Payment:
+        """See `AegisPay.capture_payment`."""
+        return self._run(
+            self._engine.capture_payment(
+                payment_id, idempotency_key=idempotency_key, amount=amount, currency=currency, is_final=is_final
+            )
+        )
+
+    def refund_payment(
+        self,
+        payment_id: str,
+        *,
+        idempotency_key: str,
+        amount: Amount | None = None,
+        currency: str | None = None,
+        reason: str = "",
+    ) -> Payment:
+        """See `AegisPay.refund_payment`."""
+        return self._run(
+            self._engine.refund_payment(
+                payment_id, idempotency_key=idempotency_key, amount=amount, currency=currency, reason=reason
+            )
+        )
+
+    def cancel_payment(
+        self, payment_id: str, *, reason: str = "requested", idempotency_key: str | None = None
+    ) -> Payment:
+        """See `AegisPay.cancel_payment`."""
+        return self._run(self._engine.cancel_payment(payment_id, reason=reason, idempotency_key=idempotency_key))
+
+    def complete_action(self, payment_id: str, *, parameters: Mapping[str, str] | None = None) -> Payment:
+        """See `AegisPay.complete_action`."""
+        return self._run(self._engine.complete_action(payment_id, parameters=parameters))
+
+    def resolve_payment(
+        self,
+        payment_id: str,
+        verdict: Verdict | str,
+        *,
+        evidence: str,
+        operator: str,
+        reference: str | None = None,
+        gateway_reference: str | None = None,
+    ) -> Payment:
+        """See `AegisPay.resolve_payment`."""
+        return self._run(
+            self._engine.resolve_payment(
+                payment_id,
+                verdict,
+                evidence=evidence,
+                operator=operator,
+                reference=reference,
+                gateway_reference=gateway_reference,
+            )
+        )
+
+    def close_incident(self, payment_id: str, incident_id: str, *, operator: str, detail: str) -> Payment:
+        """See `AegisPay.close_incident`."""
+        return self._run(self._engine.close_incident(payment_id, incident_id, operator=operator, detail=detail))
+
+    def receive_webhook(self, gateway: str, headers: Mapping[str, str], body: bytes) -> Receipt:
+        """See `AegisPay.receive_webhook`."""
+        return self._run(self._engine.receive_webhook(gateway, headers, body))
+
+    def metrics(self) -> EngineMetrics:
+        """See `AegisPay.metrics`."""
+        return self._run(self._engine.metrics())
 
     def unpark_payment(self, payment_id: str, *, operator: str) -> Payment:
         """See `AegisPay.unpark_payment`."""

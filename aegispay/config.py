@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from aegispay.domain.breaker import BreakerPolicy
+from aegispay.domain.delays import CHECK_DELAYS_S
 from aegispay.domain.health import Weights
-from aegispay.domain.resolution import CHECK_DELAYS_S
 from aegispay.domain.retry import RetryPolicy
 from aegispay.domain.routing import RoutingStrategy
 

@@ -19,7 +19,7 @@ from aegispay.config import AegisConfig
 from aegispay.domain.payment import Payment
 from aegispay.errors import AegisPayError, OverloadedError, PaymentTimeoutError
 from aegispay.parking import ParkingLot
-from aegispay.waiting import Waiters, fail
+from aegispay.waiting import Until, Waiters, fail, is_settled
 
 
 class Dispatcher:
@@ -56,18 +56,19 @@ class Dispatcher:
         """
         self._admit()
         try:
-            return await self._ask(payment_id, message, self._deadline())
+            payment: Payment = await self._ask(payment_id, message, self._deadline())
+            return payment
         finally:
             self.in_flight -= 1
 
-    async def settle(self, payment_id: str, message: Any) -> Payment:
-        """Send a command and wait until the payment has nothing more to wait for. Raises what `ask` raises."""
+    async def settle(self, payment_id: str, message: Any, until: Until = is_settled) -> Payment:
+        """Send a command and wait until the payment is what `until` asks for. Raises what `ask` raises."""
         self._admit()
         deadline = self._deadline()
-        settled = self._waiters.expect(payment_id)
+        settled = self._waiters.expect(payment_id, until)
         try:
-            payment = await self._ask(payment_id, message, deadline)
-            if payment.is_settled:
+            payment: Payment = await self._ask(payment_id, message, deadline)
+            if until(payment):
                 return payment
             return await self._wait(payment_id, settled, deadline)
         finally:
@@ -92,7 +93,12 @@ class Dispatcher:
             raise OverloadedError(f"{self.in_flight} requests are in flight, the most allowed")
         self.in_flight += 1
 
-    async def _ask(self, payment_id: str, message: Any, deadline: float) -> Payment:
+    async def merge(self, payment_id: str, message: Any) -> bool:
+        """Pass on what a gateway reports; return whether it is about this payment. Raises what `ask` raises."""
+        merged: bool = await self._ask(payment_id, message, self._deadline())
+        return merged
+
+    async def _ask(self, payment_id: str, message: Any, deadline: float) -> Any:
         """Ask, and again after a crash: commands are idempotent.
 
         It ends: the supervisor mends the actor, parks the payment or gives up, and the deadline is one for all asks.
@@ -102,7 +108,7 @@ class Dispatcher:
             self._refuse_if_ended()
             self._parking.refuse_if_parked(payment_id)
             try:
-                payment: Payment = await self._directory.ask(payment_id, message, timeout_s=deadline - loop.time())
+                answer = await self._directory.ask(payment_id, message, timeout_s=deadline - loop.time())
             except RefusedError as refused:
                 raise refused.error from refused.error.__cause__
             except (MailboxFullError, DirectoryFullError) as full:
@@ -112,7 +118,7 @@ class Dispatcher:
             except (ActorCrashedError, ActorDeadError):
                 await asyncio.sleep(0)  # noqa: TID251 - the supervisor's turn, before it is asked again
                 continue
-            return payment
+            return answer
 
     def _refuse_if_ended(self) -> None:
         refusal = self._refusal()

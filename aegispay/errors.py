@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 class AegisPayError(Exception):
@@ -119,6 +120,34 @@ class IllegalTransitionError(RequestError):
         super().__init__(f"{command} is not possible while the payment is {state}: {reason.replace('_', ' ')}")
 
 
+class OperationRefusedError(RequestError):
+    """A capture, void or refund does not fit what has happened to the money. Nothing changed.
+
+    Attributes:
+        payment_id: whose money.
+        kind: ``capture``, ``void`` or ``refund``.
+        reason: the rejection's phrase-like name.
+        available_minor: how much would fit, in minor units.
+    """
+
+    hint = (
+        "Read the payment: `capturable_minor` and `refundable_minor` say what is left, `operations` what is under way."
+    )
+
+    def __init__(self, message: str, *, payment_id: str, kind: str, reason: str, available_minor: int) -> None:
+        self.payment_id = payment_id
+        self.kind = kind
+        self.reason = reason
+        self.available_minor = available_minor
+        super().__init__(message)
+
+
+class NotInDoubtError(RequestError):
+    """There is nothing, or not just one thing, in doubt that a verdict could settle."""
+
+    hint = "Read `payment.doubts`, and name the one you mean by its id."
+
+
 # --- a gateway is the trouble -----------------------------------------------------------------------
 
 
@@ -130,6 +159,12 @@ class UnknownGatewayError(GatewayError):
     """No gateway of that name is registered."""
 
     hint = "Register the gateway first, or use one of the names in the message."
+
+
+class UnsupportedOperationError(GatewayError):
+    """The gateway that holds the money cannot do this, so it was not asked. Nothing changed."""
+
+    hint = "See the gateway's contract for what it can do."
 
 
 class DuplicateGatewayError(GatewayError):
@@ -144,6 +179,15 @@ class NoGatewayError(GatewayError):
     hint = "Pass gateways=[...] to AegisPay or call register_gateway before processing payments."
 
 
+class RefusedWebhook(StrEnum):
+    """Why a webhook was refused."""
+
+    SIGNATURE = "signature"
+    TIMESTAMP = "timestamp"
+    UNREADABLE = "unreadable"
+    TOO_LARGE = "too_large"
+
+
 class NotSentError(GatewayError):
     """Raised by an adapter that is certain no byte of the request reached the provider.
 
@@ -152,6 +196,20 @@ class NotSentError(GatewayError):
     """
 
     hint = "Nothing was charged; the payment may be tried elsewhere."
+
+
+class WebhookRefusedError(GatewayError):
+    """A webhook is not genuine, too old, too large or cannot be read. Nothing was kept.
+
+    Attributes:
+        reason: why, in one word.
+    """
+
+    hint = "Check the endpoint's secret and that nothing changes the body or its headers on the way."
+
+    def __init__(self, message: str, *, reason: RefusedWebhook, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
 
 
 # --- the store is the trouble -----------------------------------------------------------------------
@@ -232,6 +290,12 @@ class OverloadedError(EngineStateError):
     """A bound was reached and the request was refused before anything happened."""
 
     hint = "Back off and send the same request again with the same idempotency key."
+
+
+class BeingAskedError(EngineStateError):
+    """A gateway is being asked about it at this moment, and its answer goes before a person's verdict."""
+
+    hint = "Read the payment in a minute; if it is still in doubt, give the verdict again."
 
 
 class PaymentParkedError(EngineStateError):

@@ -9,6 +9,7 @@ from typing import Any, NotRequired, TypedDict
 
 from aegispay.domain.customer import Customer
 from aegispay.domain.payment_method import PaymentMethod
+from aegispay.domain.request import CaptureMode
 from aegispay.domain.state import PaymentState
 from aegispay.errors import FieldError, ValidationError
 
@@ -23,6 +24,7 @@ class PaymentFields(TypedDict):
         payment_method: `Card`, `Upi`, `NetBanking`, `Wallet`, `PayLater`, or a mapping with a ``type``. Tokens only.
         customer: `Customer`, or the same as a mapping.
         metadata: any JSON object within limits; kept as it is, or refused.
+        capture: ``automatic`` collects the money at once; ``manual`` only reserves it, for `capture_payment`.
         merchant: whose key this is; keys of different merchants never meet.
         gateway: the only gateway that may be used.
         retry_of: id of a failed payment that this one repeats.
@@ -34,6 +36,7 @@ class PaymentFields(TypedDict):
     payment_method: PaymentMethod | Mapping[str, Any]
     customer: NotRequired[Customer | Mapping[str, Any] | None]
     metadata: NotRequired[Mapping[str, Any] | None]
+    capture: NotRequired[CaptureMode | str]
     merchant: NotRequired[str]
     gateway: NotRequired[str | None]
     retry_of: NotRequired[str | None]

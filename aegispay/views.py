@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aegispay.actors.gateway import GatewayMetrics
 from aegispay.domain.payment import Payment
@@ -42,3 +42,36 @@ class EngineHealth:
     calls: int
     actors: int
     recovering: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoubtMetrics:
+    """What is not known, and how long it has taken to find out.
+
+    Attributes:
+        payments: payments of which a charge or an operation is in doubt now.
+        oldest_age_s: how long the oldest of them has been open; ``None`` when there is none.
+        resolved: doubts that have ended since the engine was opened.
+        resolved_by: the same by evidence: ``lookup``, ``resend``, ``webhook``, ``operator``, ``answer`` (a late one).
+        resolution_p50_s, resolution_p95_s, resolution_max_s: how long the last 1,000 of them took.
+    """
+
+    payments: int
+    oldest_age_s: float | None
+    resolved: int
+    resolved_by: dict[str, int] = field(default_factory=dict)
+    resolution_p50_s: float | None = None
+    resolution_p95_s: float | None = None
+    resolution_max_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineMetrics:
+    """The engine's numbers.
+
+    Attributes:
+        incidents: payments with an open incident.
+    """
+
+    doubts: DoubtMetrics
+    incidents: int

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from aegispay.domain.payment import Payment
+
+Until = Callable[[Payment], bool]
+"""Says whether a payment has become what a caller waits for."""
+
+
+def is_settled(payment: Payment) -> bool:
+    """Return whether nothing more is to be expected of the charge."""
+    return payment.is_settled
 
 
 class Waiters:
     """Futures by payment id, answered when the payment settles."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, dict[asyncio.Future[Payment], None]] = {}
+        self._waiting: dict[str, dict[asyncio.Future[Payment], Until]] = {}
 
     def __len__(self) -> int:
         """Return how many payments are waited for."""
         return len(self._waiting)
 
-    def expect(self, payment_id: str) -> asyncio.Future[Payment]:
-        """Return a future for the moment the payment settles next."""
+    def expect(self, payment_id: str, until: Until = is_settled) -> asyncio.Future[Payment]:
+        """Return a future for the moment the payment becomes what `until` asks for."""
         future: asyncio.Future[Payment] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(payment_id, {})[future] = None
+        self._waiting.setdefault(payment_id, {})[future] = until
         return future
 
     def forget(self, payment_id: str, future: asyncio.Future[Payment]) -> None:
@@ -36,11 +45,24 @@ class Waiters:
         """Return what is waited for."""
         return tuple(future for futures in self._waiting.values() for future in futures)
 
-    def settled(self, payment: Payment) -> None:
-        """Answer everybody who waits for this payment."""
+    def changed(self, payment: Payment) -> None:
+        """Answer those who waited for what the payment has become."""
+        waiting = self._waiting.get(payment.id)
+        if waiting is None:
+            return
+        for future in [future for future, until in waiting.items() if until(payment)]:
+            self._answer(future, payment)
+            self.forget(payment.id, future)
+
+    def looked_at(self, payment: Payment) -> None:
+        """Answer everybody who waits for this payment: there is no more to be learnt of it now."""
         for future in self._waiting.pop(payment.id, ()):
-            if not future.done():
-                future.set_result(payment)
+            self._answer(future, payment)
+
+    @staticmethod
+    def _answer(future: asyncio.Future[Payment], payment: Payment) -> None:
+        if not future.done():
+            future.set_result(payment)
 
     def fail(self, payment_id: str, error: Exception) -> None:
         """Tell everybody who waits for this payment that it will not settle by itself."""

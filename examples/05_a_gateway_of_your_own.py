@@ -1,17 +1,17 @@
 """Write a gateway: declare what it can do, translate requests and answers, decide nothing else."""
 
 import asyncio
-import tempfile
-from pathlib import Path
 
 from aegispay import (
     AegisPay,
     Approved,
+    CaptureSupport,
     ChargeRequest,
     Declined,
     DeclineKind,
     GatewayContract,
     GatewayHealth,
+    MemoryStore,
     NotFound,
     Outcome,
     PaymentMethodType,
@@ -21,10 +21,12 @@ from aegispay import (
 
 
 class UpiBank:
-    """A bank that takes UPI payments in rupees, and remembers by our reference what it did."""
+    """A bank that takes UPI payments and nothing else, and remembers by our reference what it did."""
 
     name = "upi_bank"
-    contract = GatewayContract(methods=frozenset({PaymentMethodType.UPI}), currencies=frozenset({"INR"}))
+    contract = GatewayContract(
+        methods=frozenset({PaymentMethodType.UPI}), capture=CaptureSupport.NONE, void=False, refund=False
+    )
 
     def __init__(self) -> None:
         self.done: dict[str, Outcome] = {}
@@ -45,15 +47,13 @@ class UpiBank:
         return Approved(reference=f"upi-{request.reference}", amount_minor=money.amount_minor, currency=money.currency)
 
 
-async def main(database: Path) -> None:
-    async with AegisPay(database, gateways=[UpiBank()]) as aegis:
+async def main() -> None:
+    async with AegisPay(MemoryStore(), gateways=[UpiBank()]) as aegis:
         for key, amount in (("order_1", "499.00"), ("order_2", "250000.00")):
-            payment = await aegis.pay(
-                idempotency_key=key, amount=amount, currency="INR", payment_method=Upi(vpa="asha@bank")
-            )
+            method = Upi(vpa="asha@bank")
+            payment = await aegis.pay(idempotency_key=key, amount=amount, currency="INR", payment_method=method)
             print(payment.money, payment.state, payment.failure.reason if payment.failure else "-")
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(main(Path(folder) / "payments.db"))
+    asyncio.run(main())

@@ -11,6 +11,7 @@ from aegispay.domain.contract import GatewayContract
 from aegispay.domain.decide import decide
 from aegispay.domain.draft import Draft
 from aegispay.domain.events import Event
+from aegispay.domain.keys import cancel_id
 from aegispay.domain.outcome import (
     ActionKind,
     Approved,
@@ -84,8 +85,10 @@ def outcome(result: Any, number: int = 1, **changes: Any) -> c.RecordOutcome:
     return c.RecordOutcome(**(fields | changes))
 
 
-def approved(reference: str = "ref-1", amount_minor: int = AMOUNT, currency: str = "USD") -> Approved:
-    return Approved(reference=reference, amount_minor=amount_minor, currency=currency)
+def approved(
+    reference: str = "ref-1", amount_minor: int = AMOUNT, currency: str = "USD", *, is_partial: bool = False
+) -> Approved:
+    return Approved(reference=reference, amount_minor=amount_minor, currency=currency, is_partial=is_partial)
 
 
 def hard() -> Declined:
@@ -116,6 +119,7 @@ def cancel() -> c.CancelPayment:
         operation_id="void-1",
         idempotency_key="void-1",
         deadline_at=NOW + timedelta(seconds=40),
+        key="void-1",
     )
 
 
@@ -128,6 +132,7 @@ def operate(kind: OperationKind, amount_minor: int | None, name: str, *, is_fina
         idempotency_key=name,
         deadline_at=NOW + timedelta(seconds=40),
         is_final=is_final,
+        key=name,
     )
 
 
@@ -139,9 +144,29 @@ def refund(amount_minor: int | None, name: str = "ref-1") -> c.RequestOperation:
     return operate(OperationKind.REFUND, amount_minor, name)
 
 
-def recorded(name: str, result: Any = None, *, amount_minor: int = AMOUNT) -> c.RecordOperation:
-    found = approved(f"op-{name}", amount_minor) if result is None else result
-    return c.RecordOperation(at=NOW, operation_id=name, outcome=found, next_check_at=NOW + timedelta(seconds=1))
+def recorded(name: str, result: Any = None, *, amount_minor: int = AMOUNT, **changes: Any) -> c.RecordOperation:
+    fields: dict[str, Any] = {
+        "at": NOW,
+        "operation_id": name,
+        "outcome": approved(f"op-{name}", amount_minor) if result is None else result,
+        "next_check_at": NOW + timedelta(seconds=1),
+    }
+    return c.RecordOperation(**(fields | changes))
+
+
+def repeat_cancel(number: int = 2, *, after_s: float = 1.0) -> c.RepeatCancel:
+    """Return the engine's next own try, by default when the first one is due to be repeated."""
+    name = cancel_id(ID, number)
+    at = NOW + timedelta(seconds=after_s)
+    return c.RepeatCancel(at=at, operation_id=name, idempotency_key=f"{name}-alpha", deadline_at=at)
+
+
+def chargeback(amount_minor: int = AMOUNT, reference: str = "dispute-1", currency: str = "USD") -> c.ReportChargeback:
+    return c.ReportChargeback(at=NOW, reference=reference, amount_minor=amount_minor, currency=currency)
+
+
+def expire(after: timedelta) -> c.ExpirePayment:
+    return c.ExpirePayment(at=NOW + after)
 
 
 def after(*commands: c.Command, payment: Payment | None = None) -> Payment:
@@ -164,6 +189,16 @@ def in_doubt(**changes: Any) -> Payment:
 
 def authorized() -> Payment:
     return after(outcome(approved()), payment=processing(capture="manual"))
+
+
+def partially_authorized(amount_minor: int = 6_000) -> Payment:
+    part = approved(amount_minor=amount_minor, is_partial=True)
+    return after(outcome(part), payment=processing(capture="manual"))
+
+
+def cancelled_too_late(**changes: Any) -> Payment:
+    """Return an approved payment whose cancel was remembered: the engine itself releases or returns the money."""
+    return after(cancel(), outcome(approved()), payment=in_doubt(**changes))
 
 
 def succeeded() -> Payment:

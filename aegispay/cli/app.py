@@ -10,15 +10,21 @@ from typing import Annotated
 
 import typer
 
+from aegispay.cli import verdicts
 from aegispay.cli.console import discard_standard_output, make_console
 from aegispay.cli.gateways import is_file
 from aegispay.cli.inspect import list_page, load_history, print_history, print_page, verify_database
 from aegispay.cli.paths import Paths
 from aegispay.cli.rows import UsageError
 from aegispay.cli.run import RunEnd, RunOptions, run_file
+from aegispay.cli.sandbox import serve_sandbox
+from aegispay.cli.story import headline
+from aegispay.domain.evidence import Verdict
 from aegispay.domain.pictures import to_dot, to_mermaid, to_text
 from aegispay.domain.routing import RoutingStrategy
 from aegispay.domain.state import PaymentState
+from aegispay.domain.text import text
+from aegispay.domain.verdict import parse_testimony
 from aegispay.errors import AegisPayError, RequestError
 from aegispay.ports import PaymentQuery
 
@@ -126,6 +132,7 @@ def payments(
     gateway: Annotated[str | None, typer.Option(help="Only payments last tried at this gateway.")] = None,
     customer: Annotated[str | None, typer.Option(help="Only payments of this customer.")] = None,
     in_doubt: Annotated[bool, typer.Option("--in-doubt", help="Only payments whose outcome is not known.")] = False,
+    incident: Annotated[bool, typer.Option("--incident", help="Only payments with an open incident.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Payments per page.")] = 20,
     after: Annotated[str | None, typer.Option(help="The cursor that the page before ended with.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
@@ -137,6 +144,7 @@ def payments(
         gateway=gateway,
         customer_id=customer,
         in_doubt=True if in_doubt else None,
+        has_incident=True if incident else None,
         limit=limit,
         after=after,
     )
@@ -157,6 +165,51 @@ def show(
             raise UsageError("name the payment by its id or by --key")
         payment, events = load_history(database, payment_id=payment_id, key=key, merchant=merchant)
         print_history(payment, events, _out)
+
+
+Operator = Annotated[str, typer.Option(help="Who says so; kept with the payment.")]
+
+
+@app.command()
+def resolve(
+    payment_id: Annotated[str, typer.Argument(help="The payment's id.")],
+    verdict: Annotated[Verdict, typer.Option(help="What the gateway did, as you found out by other means.")],
+    evidence: Annotated[str, typer.Option(help="What that rests on; kept with the payment.")],
+    operator: Operator,
+    database: Database = Path("payments.db"),
+    reference: Annotated[
+        str | None, typer.Option(help="Which attempt or operation, if several are in doubt; see show.")
+    ] = None,
+    gateway_reference: Annotated[str | None, typer.Option(help="The gateway's id of what it did.")] = None,
+) -> None:
+    """Say what became of a charge, capture, void or refund in doubt. No engine may have the database open."""
+    with _reported():
+        said = parse_testimony(
+            verdict, evidence=evidence, operator=operator, reference=reference, gateway_reference=gateway_reference
+        )
+        for line in headline(verdicts.resolve(database, payment_id, said)):
+            _out.print(line, soft_wrap=True)
+
+
+@app.command("close-incident")
+def close_incident(
+    payment_id: Annotated[str, typer.Argument(help="The payment's id.")],
+    incident_id: Annotated[str, typer.Argument(help="The incident's id; see show.")],
+    detail: Annotated[str, typer.Option(help="What you found; kept with the payment.")],
+    operator: Operator,
+    database: Database = Path("payments.db"),
+) -> None:
+    """Note that you have looked at an incident. No engine may have the database open."""
+    with _reported():
+        payment = verdicts.close_incident(
+            database,
+            payment_id,
+            incident_id,
+            operator=text("--operator", operator, longest=100),
+            detail=text("--detail", detail, longest=500),
+        )
+        for line in headline(payment):
+            _out.print(line, soft_wrap=True)
 
 
 @app.command()
@@ -188,3 +241,32 @@ def states(
     draw = {PictureFormat.TEXT: to_text, PictureFormat.MERMAID: to_mermaid, PictureFormat.DOT: to_dot}
     with _reported():
         _out.print(draw[form](), soft_wrap=True)
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 for any free one.")] = 8901,
+    ledger: Annotated[Path, typer.Option(help="The provider's books, a SQLite file; made when missing.")] = Path(
+        "ledger.db"
+    ),
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    key_window_s: Annotated[float, typer.Option(min=0, help="Seconds an idempotency key is remembered.")] = 86_400.0,
+    reexecute_failures: Annotated[
+        bool, typer.Option("--reexecute-failures", help="Forget 5xx answers, so that the same key executes anew.")
+    ] = False,
+    latency_ms: Annotated[float, typer.Option(min=0, help="Milliseconds that every request takes.")] = 0.0,
+) -> None:
+    """Serve a provider simulator over HTTP, with books of its own and faults on order, until Ctrl-C.
+
+    Exits with 2 when the address or an option is wrong; 3 when the ledger cannot be used.
+    """
+    with _reported():
+        serve_sandbox(
+            host=host,
+            port=port,
+            ledger=ledger,
+            key_window_s=key_window_s,
+            reexecute_failures=reexecute_failures,
+            latency_ms=latency_ms,
+            err=_err,
+        )

@@ -13,7 +13,8 @@ _EVIDENCE = {
     "lookup": "the gateway was asked and knew",
     "resend": "the same request was sent again under the same key",
     "webhook": "the gateway sent a notification",
-    "late_answer": "the answer came after all",
+    "answer": "the answer came after all",
+    "complete": "the gateway was told that the payer came back",
     "operator": "an operator said so",
 }
 
@@ -33,6 +34,12 @@ def headline(payment: Payment) -> list[str]:
         lines.append(f"customer  {payment.customer.id}")
     if payment.request.retry_of is not None:
         lines.append(f"retry of  {payment.request.retry_of}")
+    lines += [
+        f"incident  {incident.id}: {_words(incident.reason)}: {incident.detail}"
+        for incident in payment.incidents
+        if incident.is_open
+    ]
+    lines += [f"in doubt  {doubt.id}" for doubt in payment.doubts]
     if payment.attempts:
         tried = " → ".join(attempt.gateway for attempt in payment.attempts)
         lines.append(f"gateways  {tried} ({_count(len(payment.attempts), 'attempt')})")
@@ -40,7 +47,12 @@ def headline(payment: Payment) -> list[str]:
 
 
 def _moved(payment: Payment) -> str:
-    amounts = (("captured", payment.captured_minor), ("refunded", payment.refunded_minor))
+    amounts = (
+        ("authorized", payment.authorized_minor if payment.authorized_minor != payment.captured_minor else 0),
+        ("captured", payment.captured_minor),
+        ("refunded", payment.refunded_minor),
+        ("charged back", payment.charged_back_minor),
+    )
     return "".join(f", {Money(minor, payment.currency)} {word}" for word, minor in amounts if minor)
 
 
@@ -87,6 +99,15 @@ class Story:
             case e.PaymentFailed(reason=reason, gateway=gateway):
                 said = f" ({gateway})" if gateway else ""
                 return [f"the payment failed: {_because(reason, event.code, event.message)}{said}; no money moved"]
+            case _:
+                return self._after_charge(event)
+
+    def _after_charge(self, event: e.Event) -> list[str]:
+        match event:
+            case e.AuthorizationExpiring(expires_at=expires_at):
+                return [f"not captured yet; the authorization lapses at {expires_at:%Y-%m-%d %H:%M:%S} UTC"]
+            case e.PaymentChargedBack(amount_minor=minor, reference=reference):
+                return [f"the payer's bank took {self._money(minor)} back; the gateway calls it {reference}"]
             case e.CancelRequested(reason=reason):
                 return [f"a cancel was asked for ({reason}); it is carried out once the outcome is known"]
             case e.PaymentCancelled(reason=reason):
@@ -136,11 +157,14 @@ class Story:
         what = f"{event.kind} {event.operation_id}"
         match event:
             case e.OperationRequested(amount_minor=minor):
-                return [f"{what} of {self._money(minor)} was asked for; the amount is reserved"]
+                by = f"with key {event.key}" if event.key else "to carry out the remembered cancel"
+                why = f": {event.reason}" if event.reason else ""
+                return [f"{what} of {self._money(minor)} was asked for {by}{why}; the amount is reserved"]
             case e.OperationSucceeded(reference=reference):
-                return [f"{what} was carried out; the gateway calls it {reference}"]
+                return [f"{what} was carried out{_known_by(event)}; the gateway calls it {reference}"]
             case e.OperationFailed(outcome=outcome):
-                return [f"{what} failed: {_because(outcome.reason, outcome.code, outcome.message)}"]
+                why = _because(outcome.reason, outcome.code, outcome.message)
+                return [f"{what} failed{_known_by(event)}: {why}; the amount is free again"]
             case e.OperationBecameUnknown(outcome=outcome):
                 return [f"nobody knows whether {what} was carried out: {_doubt(outcome)}", self._asked(event)]
             case _:
@@ -178,6 +202,13 @@ def _exception(event: e.IncidentOpened | e.IncidentClosed | e.PaymentParked | e.
             return [f"set aside because it kept crashing: {cause}"]
         case e.PaymentUnparked(operator=operator):
             return [f"{operator} let it go on"]
+
+
+def _known_by(event: e.OperationSucceeded | e.OperationFailed) -> str:
+    if event.evidence == "answer":
+        return ""
+    detail = f" ({event.detail})" if event.detail else ""
+    return f", as is known because {_EVIDENCE.get(event.evidence, event.evidence)}{detail}"
 
 
 def _words(name: str) -> str:

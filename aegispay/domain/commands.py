@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from aegispay.domain.evidence import Evidence
 from aegispay.domain.outcome import NextAction, Outcome, Reason
 from aegispay.domain.request import PaymentRequest
 from aegispay.domain.retry import RetryPolicy
@@ -79,14 +80,14 @@ class RecordOutcome(Command):
     """An attempt's outcome arrived: first-hand, by look-up, resend, webhook, late, or from an operator.
 
     Attributes:
-        evidence: where it comes from; ``answer`` for the call's own answer.
+        evidence: where it comes from. detail: an operator's words.
         next_check_at: when to ask again if this is still unknown.
         authorization_expires_at: until when an authorization can be captured, if this is one.
     """
 
     operation_id: str
     outcome: Outcome
-    evidence: str = "answer"
+    evidence: Evidence = Evidence.ANSWER
     detail: str = ""
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     next_check_at: datetime
@@ -101,9 +102,20 @@ class CancelPayment(Command):
         operation_id: id of the void, if one is needed.
         idempotency_key: the key the gateway sees for the void.
         deadline_at: until when the void's answer is awaited.
+        key: the asker's own key.
     """
 
     reason: str
+    operation_id: str
+    idempotency_key: str
+    deadline_at: datetime
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepeatCancel(Command):
+    """Try again to release or return what a remembered cancel asked for."""
+
     operation_id: str
     idempotency_key: str
     deadline_at: datetime
@@ -116,6 +128,7 @@ class RequestOperation(Command):
     Attributes:
         amount_minor: ``None`` for all that is left.
         is_final: for a capture, whether the rest of the authorization is given up.
+        key: the asker's own key. reason: the asker's words.
     """
 
     kind: OperationKind
@@ -124,15 +137,36 @@ class RequestOperation(Command):
     idempotency_key: str
     deadline_at: datetime
     is_final: bool = True
+    key: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordOperation(Command):
-    """The outcome of a capture, void or refund arrived."""
+    """The outcome of a capture, void or refund arrived.
+
+    Attributes:
+        evidence: where it comes from. detail: an operator's words.
+    """
 
     operation_id: str
     outcome: Outcome
     next_check_at: datetime
+    evidence: Evidence = Evidence.ANSWER
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportChargeback(Command):
+    """The gateway says that the payer's bank took money back.
+
+    Attributes:
+        reference: the gateway's id of the dispute.
+    """
+
+    reference: str
+    amount_minor: int
+    currency: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,6 +64,10 @@ class GatewayContract:
         lookup: how far its look-up by our reference can be trusted.
         visibility_delay_s: how long after the charge a look-up may still miss it.
         idempotency_window_s: how long a key protects a resend; ``None`` if the gateway has no keys: nothing is resent.
+        key_covers_failures: whether a key also protects a request that the gateway answered with an error of its own;
+            where it does not, such a request would be executed anew, so nothing is resent.
+        partial_authorization: whether it may authorize less than was asked, where the merchant captures himself.
+        numeric_references: its ids are digits only, so that one which looks like a card number is none.
         authorization_validity_s: how long an authorization can be captured.
         timeout_s: how long one call may take before its outcome is unknown.
         concurrency_max: calls in flight at once; more are refused and go elsewhere.
@@ -78,6 +82,9 @@ class GatewayContract:
     lookup: LookupAuthority = LookupAuthority.AUTHORITATIVE
     visibility_delay_s: float = 0.0
     idempotency_window_s: float | None = 86_400.0
+    key_covers_failures: bool = True
+    partial_authorization: bool = False
+    numeric_references: bool = False
     authorization_validity_s: float = 604_800.0
     timeout_s: float = 30.0
     concurrency_max: int = 256

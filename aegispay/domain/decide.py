@@ -7,19 +7,31 @@ from typing import Any
 
 from aegispay.domain import commands as c
 from aegispay.domain import events as e
-from aegispay.domain.decide_incident import decide_close_incident, decide_open_incident
-from aegispay.domain.decide_operation import decide_cancel, decide_record_operation, decide_request_operation
+from aegispay.domain.decide_incident import decide_chargeback, decide_close_incident, decide_open_incident
+from aegispay.domain.decide_operation import (
+    decide_cancel,
+    decide_record_operation,
+    decide_repeat_cancel,
+    decide_request_operation,
+)
 from aegispay.domain.decide_outcome import decide_outcome, failed_like_last_attempt
 from aegispay.domain.outcome import NotProcessed, Reason
-from aegispay.domain.payment import Payment
+from aegispay.domain.payment import Payment, expiry_warning_at
 from aegispay.domain.rejection import Rejection
-from aegispay.domain.state import AttemptStatus, PaymentState
+from aegispay.domain.state import PaymentState
 from aegispay.domain.transitions import commands
 
 Events = tuple[e.Event, ...]
 Decision = Events | Rejection
 
-_ALLOWED_WHILE_PARKED = (c.UnparkPayment, c.RecordOutcome, c.RecordOperation, c.OpenIncident, c.CloseIncident)
+_ALLOWED_WHILE_PARKED = (
+    c.UnparkPayment,
+    c.RecordOutcome,
+    c.RecordOperation,
+    c.ReportChargeback,
+    c.OpenIncident,
+    c.CloseIncident,
+)
 
 
 def decide(payment: Payment | None, command: c.Command) -> Decision:
@@ -91,6 +103,9 @@ def _complete_action(payment: Payment, command: c.CompleteAction) -> Decision:
 
 
 def _fail_action(payment: Payment, command: c.Command, reason: Reason, message: str) -> Events:
+    if payment.is_cancel_requested:
+        cancelled = e.PaymentCancelled(at=command.at, reason="requested")
+        return (*_end_open_attempt(payment, command, reason), cancelled)
     failed = e.PaymentFailed(at=command.at, reason=reason, message=message, gateway=payment.gateway)
     return (*_end_open_attempt(payment, command, reason), failed)
 
@@ -139,6 +154,8 @@ def _start_attempt(payment: Payment, command: c.StartAttempt) -> Decision:
 
 
 def _expire(payment: Payment, command: c.ExpirePayment) -> Decision:
+    if payment.state is PaymentState.AUTHORIZED and command.at < payment.expires_at:
+        return _announce_expiry(payment, command)
     deadline = payment.action.expires_at if payment.action is not None else payment.expires_at
     if command.at < deadline:
         return Rejection.NOT_YET_EXPIRED
@@ -151,11 +168,20 @@ def _expire(payment: Payment, command: c.ExpirePayment) -> Decision:
             return _expire_authorization(payment, command)
 
 
+def _announce_expiry(payment: Payment, command: c.ExpirePayment) -> Decision:
+    if command.at < expiry_warning_at(payment):
+        return Rejection.NOT_YET_EXPIRED
+    if payment.is_expiry_announced:
+        return ()
+    return (e.AuthorizationExpiring(at=command.at, expires_at=payment.expires_at),)
+
+
 def _expire_authorization(payment: Payment, command: c.ExpirePayment) -> Decision:
-    if any(operation.status.is_open for operation in payment.operations):
+    if payment.has_open_operation:
         return Rejection.OPERATION_STILL_OPEN
     if payment.captured_minor > 0:
-        approved = next(a for a in payment.attempts if a.status is AttemptStatus.APPROVED)
+        approved = payment.approved_attempt
+        assert approved is not None
         return (
             e.PaymentSucceeded(
                 at=command.at,
@@ -185,9 +211,11 @@ _HANDLERS: dict[type[c.Command], Callable[[Payment, Any], Decision]] = {
     c.StartAttempt: _start_attempt,
     c.RecordOutcome: decide_outcome,
     c.CancelPayment: decide_cancel,
+    c.RepeatCancel: decide_repeat_cancel,
     c.RequestOperation: decide_request_operation,
     c.RecordOperation: decide_record_operation,
     c.ExpirePayment: _expire,
+    c.ReportChargeback: decide_chargeback,
     c.OpenIncident: decide_open_incident,
     c.CloseIncident: decide_close_incident,
     c.ParkPayment: _park,

@@ -9,6 +9,7 @@ from aegispay.domain import events as e
 from aegispay.domain.outcome import Reason
 from aegispay.domain.payment import Payment
 from aegispay.domain.rejection import Rejection
+from aegispay.domain.state import OperationKind
 
 Events = tuple[e.Event, ...]
 
@@ -35,4 +36,24 @@ def decide_close_incident(payment: Payment, command: c.CloseIncident) -> Events 
         e.IncidentClosed(
             at=command.at, incident_id=command.incident_id, operator=command.operator, detail=command.detail
         ),
+    )
+
+
+def decide_chargeback(payment: Payment, command: c.ReportChargeback) -> Events:
+    """Take in that money was taken back; where more goes back than came in, a person must look."""
+    if command.reference in payment.chargebacks:
+        return ()
+    said = f"dispute {command.reference} over {command.amount_minor} {command.currency} (minor units)"
+    incident_id = f"{payment.id}-chargeback-{command.reference}"
+    if command.currency != payment.currency or command.amount_minor <= 0 or payment.captured_minor == 0:
+        detail = f"{said} does not fit a payment that captured {payment.captured_minor} {payment.currency}"
+        return incident(payment, at=command.at, incident_id=incident_id, reason=Reason.CHARGEBACK, detail=detail)
+    taken = e.PaymentChargedBack(at=command.at, reference=command.reference, amount_minor=command.amount_minor)
+    returned = payment.refunded_minor + payment.reserved_minor(OperationKind.REFUND) + payment.charged_back_minor
+    if returned + command.amount_minor <= payment.captured_minor:
+        return (taken,)
+    detail = f"{said} comes on top of {returned} returned before; only {payment.captured_minor} were captured"
+    return (
+        taken,
+        *incident(payment, at=command.at, incident_id=incident_id, reason=Reason.CHARGEBACK, detail=detail),
     )

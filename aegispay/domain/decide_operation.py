@@ -5,6 +5,7 @@ from __future__ import annotations
 from aegispay.domain import commands as c
 from aegispay.domain import events as e
 from aegispay.domain.decide_incident import incident
+from aegispay.domain.evidence import Evidence
 from aegispay.domain.outcome import (
     Approved,
     Declined,
@@ -17,12 +18,16 @@ from aegispay.domain.outcome import (
     Reason,
     RequiresAction,
 )
-from aegispay.domain.payment import Operation, Payment
+from aegispay.domain.payment import Operation, Payment, cancel_again_at
 from aegispay.domain.rejection import Rejection
-from aegispay.domain.state import AttemptStatus, OperationKind, OperationStatus, PaymentState
+from aegispay.domain.retry import Failed
+from aegispay.domain.state import OperationKind, OperationStatus, PaymentState
 
 Events = tuple[e.Event, ...]
 Decision = Events | Rejection
+
+_CANCEL_TRIES_MAX = 20
+"""With the pauses between them, the last of these is made after about half a day."""
 
 
 def decide_cancel(payment: Payment, command: c.CancelPayment) -> Decision:
@@ -32,8 +37,9 @@ def decide_cancel(payment: Payment, command: c.CancelPayment) -> Decision:
             return _cancel_processing(payment, command)
         case PaymentState.AUTHORIZED:
             return _void(payment, command)
-        case PaymentState.REQUIRES_ACTION:
-            return (*_end_attempt(payment, command), _cancelled(command))
+        case PaymentState.REQUIRES_ACTION if payment.open_attempt is not None:
+            # The payer may still pass the challenge at the gateway, so what comes of it has to be known first.
+            return _remembered(payment, command)
         case _:
             return (_cancelled(command),)
 
@@ -42,17 +48,11 @@ def _cancelled(command: c.CancelPayment) -> e.PaymentCancelled:
     return e.PaymentCancelled(at=command.at, reason=command.reason)
 
 
-def _end_attempt(payment: Payment, command: c.CancelPayment) -> Events:
-    attempt = payment.open_attempt
-    if attempt is None:
-        return ()
-    outcome = NotProcessed(reason=Reason.ACTION_FAILED, message="cancelled before the payer acted")
-    return (e.AttemptFailed(at=command.at, number=attempt.number, outcome=outcome),)
-
-
 def _cancel_processing(payment: Payment, command: c.CancelPayment) -> Decision:
-    if payment.open_attempt is None:
-        return (_cancelled(command),)
+    return (_cancelled(command),) if payment.open_attempt is None else _remembered(payment, command)
+
+
+def _remembered(payment: Payment, command: c.CancelPayment) -> Events:
     if payment.is_cancel_requested:
         return ()
     return (e.CancelRequested(at=command.at, reason=command.reason),)
@@ -74,6 +74,30 @@ def _void(payment: Payment, command: c.CancelPayment) -> Decision:
             amount_minor=payment.authorized_minor - payment.captured_minor,
             idempotency_key=command.idempotency_key,
             deadline_at=command.deadline_at,
+            key=command.key,
+            is_rest=True,
+            reason=command.reason,
+        ),
+    )
+
+
+def decide_repeat_cancel(payment: Payment, command: c.RepeatCancel) -> Decision:
+    """Release or return once more what a remembered cancel asked for, when the last try has definitely failed."""
+    due_at = cancel_again_at(payment)
+    if due_at is None or payment.has_open_operation or payment.find_operation(command.operation_id) is not None:
+        return ()
+    if command.at < due_at:
+        return Rejection.NOT_YET_EXPIRED
+    is_captured = payment.state is not PaymentState.AUTHORIZED
+    return (
+        e.OperationRequested(
+            at=command.at,
+            kind=OperationKind.REFUND if is_captured else OperationKind.VOID,
+            operation_id=command.operation_id,
+            amount_minor=payment.unwanted_minor,
+            idempotency_key=command.idempotency_key,
+            deadline_at=command.deadline_at,
+            is_rest=True,
         ),
     )
 
@@ -93,7 +117,7 @@ def decide_request_operation(payment: Payment, command: c.RequestOperation) -> D
 
 
 def _repeated(known: Operation, command: c.RequestOperation) -> Decision:
-    same_amount = command.amount_minor in {None, known.amount_minor}
+    same_amount = known.is_rest if command.amount_minor is None else command.amount_minor == known.amount_minor
     if known.kind is command.kind and same_amount and known.is_final == command.is_final:
         return ()
     return Rejection.OPERATION_ID_USED_FOR_ANOTHER_REQUEST
@@ -102,26 +126,30 @@ def _repeated(known: Operation, command: c.RequestOperation) -> Decision:
 def _capture(payment: Payment, command: c.RequestOperation) -> Decision:
     if payment.state is not PaymentState.AUTHORIZED:
         return Rejection.NOT_ALLOWED_IN_THIS_STATE
+    if payment.is_cancel_requested:
+        return Rejection.CANCEL_IS_REMEMBERED
     if payment.reserved_minor(OperationKind.VOID) > 0:
         return Rejection.VOID_IN_PROGRESS
-    left = payment.authorized_minor - payment.captured_minor - payment.reserved_minor(OperationKind.CAPTURE)
+    left = payment.capturable_minor
     if any(_is_final_capture(op) and op.status is not OperationStatus.FAILED for op in payment.operations):
         return Rejection.CAPTURE_IN_PROGRESS
-    return _reserve(command, left, Rejection.CAPTURE_EXCEEDS_AUTHORIZED)
+    return _reserve(command, left, Rejection.CAPTURE_EXCEEDS_AUTHORIZED, Rejection.NOTHING_LEFT_TO_CAPTURE)
 
 
 def _refund(payment: Payment, command: c.RequestOperation) -> Decision:
     if payment.state not in {PaymentState.SUCCESS, PaymentState.PARTIALLY_REFUNDED}:
         return Rejection.NOT_ALLOWED_IN_THIS_STATE
-    left = payment.captured_minor - payment.refunded_minor - payment.reserved_minor(OperationKind.REFUND)
-    return _reserve(command, left, Rejection.REFUND_EXCEEDS_CAPTURED)
+    left = payment.refundable_minor
+    return _reserve(command, left, Rejection.REFUND_EXCEEDS_CAPTURED, Rejection.NOTHING_LEFT_TO_REFUND)
 
 
-def _reserve(command: c.RequestOperation, left_minor: int, too_much: Rejection) -> Decision:
+def _reserve(command: c.RequestOperation, left_minor: int, too_much: Rejection, nothing_left: Rejection) -> Decision:
     amount_minor = left_minor if command.amount_minor is None else command.amount_minor
     if command.amount_minor is not None and amount_minor <= 0:
         return Rejection.AMOUNT_MUST_BE_POSITIVE
-    if amount_minor > left_minor or amount_minor <= 0:
+    if left_minor <= 0:
+        return nothing_left
+    if amount_minor > left_minor:
         return too_much
     return (
         e.OperationRequested(
@@ -132,6 +160,9 @@ def _reserve(command: c.RequestOperation, left_minor: int, too_much: Rejection) 
             idempotency_key=command.idempotency_key,
             deadline_at=command.deadline_at,
             final=command.is_final,
+            key=command.key,
+            is_rest=command.amount_minor is None,
+            reason=command.reason,
         ),
     )
 
@@ -141,6 +172,8 @@ def decide_record_operation(payment: Payment, command: c.RecordOperation) -> Dec
     operation = payment.find_operation(command.operation_id)
     if operation is None:
         return Rejection.NO_SUCH_OPERATION
+    if command.evidence is Evidence.OPERATOR and operation.status is not OperationStatus.UNKNOWN:
+        return Rejection.NOT_IN_DOUBT
     if not operation.status.is_open:
         return _late(payment, operation, command)
     match command.outcome:
@@ -152,8 +185,16 @@ def decide_record_operation(payment: Payment, command: c.RecordOperation) -> Dec
             unreadable = OutcomeUnknown(reason=Reason.UNREADABLE_ANSWER, message="a payer cannot act on this")
             return (_unknown(operation, command, unreadable),)
         case Declined() | NotProcessed() | InvalidRequest() | GatewayMisconfigured() as failed:
-            ended = e.OperationFailed(at=command.at, kind=operation.kind, operation_id=operation.id, outcome=failed)
-            return (ended, *_after_failed_capture(payment, operation, command))
+            ended = e.OperationFailed(
+                at=command.at,
+                kind=operation.kind,
+                operation_id=operation.id,
+                outcome=failed,
+                evidence=command.evidence.value,
+                detail=command.detail,
+            )
+            after = _after_failed_capture(payment, operation, command)
+            return (ended, *after, *_given_up(payment, operation, command, failed))
 
 
 def _unknown(
@@ -169,13 +210,35 @@ def _unknown(
     )
 
 
+def _given_up(payment: Payment, operation: Operation, command: c.RecordOperation, outcome: Failed) -> Events:
+    """Call for a person when a remembered cancel cannot be carried out: money is held or taken that nobody wants."""
+    if operation.key or not payment.is_cancel_requested:
+        return ()
+    may_help = isinstance(outcome, NotProcessed | GatewayMisconfigured) and outcome.reason is not Reason.UNSUPPORTED
+    tries = sum(not each.key for each in payment.operations)
+    if may_help and tries < _CANCEL_TRIES_MAX:
+        return ()
+    detail = f"{operation.kind} of {operation.amount_minor} {payment.currency} (minor units) failed: {outcome.reason}"
+    return incident(
+        payment, at=command.at, incident_id=f"{operation.id}-failed", reason=Reason.CANCEL_NOT_EXECUTED, detail=detail
+    )
+
+
 def _late(payment: Payment, operation: Operation, command: c.RecordOperation) -> Events:
     """Take in news about a settled operation: repeated news changes nothing, other money moved is an incident."""
     outcome = command.outcome
+    if isinstance(outcome, Declined) and operation.status is OperationStatus.SUCCEEDED:
+        return incident(
+            payment,
+            at=command.at,
+            incident_id=f"{operation.id}-conflict",
+            reason=Reason.CONFLICTING_ANSWER,
+            detail=f"{operation.kind} {operation.id} is reported as {outcome.reason} after it had succeeded",
+        )
     if not isinstance(outcome, Approved):
         return ()
     if operation.status is OperationStatus.SUCCEEDED and outcome.reference == operation.reference:
-        return ()
+        return _mismatch_incident(payment, operation, command, outcome)
     detail = f"{operation.kind} {operation.id} went through as {outcome.reference} after it had {operation.status}"
     return incident(
         payment,
@@ -187,10 +250,15 @@ def _late(payment: Payment, operation: Operation, command: c.RecordOperation) ->
 
 
 def _succeeded(payment: Payment, operation: Operation, command: c.RecordOperation, outcome: Approved) -> Events:
-    if operation.kind is not OperationKind.VOID and _is_mismatch(payment, operation, outcome):
+    if _is_mismatch(payment, operation, outcome):
         return _mismatch(payment, operation, command, outcome)
     done = e.OperationSucceeded(
-        at=command.at, kind=operation.kind, operation_id=operation.id, reference=outcome.reference
+        at=command.at,
+        kind=operation.kind,
+        operation_id=operation.id,
+        reference=outcome.reference,
+        evidence=command.evidence.value,
+        detail=command.detail,
     )
     match operation.kind:
         case OperationKind.CAPTURE:
@@ -202,18 +270,34 @@ def _succeeded(payment: Payment, operation: Operation, command: c.RecordOperatio
 
 
 def _is_mismatch(payment: Payment, operation: Operation, outcome: Approved) -> bool:
+    if operation.kind is OperationKind.VOID:
+        # It releases all that is left, and gateways name what they like as its amount.
+        return False
     return (outcome.amount_minor, outcome.currency) != (operation.amount_minor, payment.currency)
 
 
 def _mismatch(payment: Payment, operation: Operation, command: c.RecordOperation, outcome: Approved) -> Events:
     """An answer about another amount keeps the reservation; a person must look."""
-    asked = f"{operation.kind} of {operation.amount_minor} {payment.currency}"
-    message = f"asked for a {asked}, the gateway did {outcome.amount_minor} {outcome.currency} (minor units)"
+    message = _mismatch_message(payment, operation, outcome)
     unknown = OutcomeUnknown(reason=Reason.AMOUNT_MISMATCH, code=outcome.reference, message=message)
-    opened = incident(
-        payment, at=command.at, incident_id=f"{operation.id}-amount", reason=Reason.AMOUNT_MISMATCH, detail=message
+    return (_unknown(operation, command, unknown), *_mismatch_incident(payment, operation, command, outcome))
+
+
+def _mismatch_message(payment: Payment, operation: Operation, outcome: Approved) -> str:
+    asked = f"{operation.kind} of {operation.amount_minor} {payment.currency}"
+    return f"asked for a {asked}, the gateway did {outcome.amount_minor} {outcome.currency} (minor units)"
+
+
+def _mismatch_incident(payment: Payment, operation: Operation, command: c.RecordOperation, outcome: Approved) -> Events:
+    if not _is_mismatch(payment, operation, outcome):
+        return ()
+    return incident(
+        payment,
+        at=command.at,
+        incident_id=f"{operation.id}-amount",
+        reason=Reason.AMOUNT_MISMATCH,
+        detail=_mismatch_message(payment, operation, outcome),
     )
-    return (_unknown(operation, command, unknown), *opened)
 
 
 def _after_capture(payment: Payment, operation: Operation, command: c.RecordOperation) -> Events:
@@ -244,7 +328,8 @@ def _is_final_capture(operation: Operation) -> bool:
 
 
 def _success(payment: Payment, command: c.Command, captured_minor: int) -> e.PaymentSucceeded:
-    approved = next(a for a in payment.attempts if a.status is AttemptStatus.APPROVED)
+    approved = payment.approved_attempt
+    assert approved is not None
     return e.PaymentSucceeded(
         at=command.at,
         number=approved.number,

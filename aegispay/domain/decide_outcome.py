@@ -5,6 +5,8 @@ from __future__ import annotations
 from aegispay.domain import commands as c
 from aegispay.domain import events as e
 from aegispay.domain.decide_incident import incident
+from aegispay.domain.evidence import Evidence
+from aegispay.domain.keys import cancel_id, operation_key
 from aegispay.domain.outcome import (
     Approved,
     Declined,
@@ -32,14 +34,13 @@ def decide_outcome(payment: Payment, command: c.RecordOutcome) -> Decision:
     attempt = next((a for a in payment.attempts if a.operation_id == command.operation_id), None)
     if attempt is None:
         return Rejection.NO_SUCH_ATTEMPT
+    if command.evidence is Evidence.OPERATOR and attempt.status is not AttemptStatus.UNKNOWN:
+        return Rejection.NOT_IN_DOUBT
     if not attempt.status.is_open:
         return _late(payment, attempt, command)
     match command.outcome:
         case Approved() as approved:
             return _approved(payment, attempt, command, approved)
-        case RequiresAction() if payment.is_cancel_requested:
-            unwanted = NotProcessed(reason=Reason.ACTION_FAILED, message="cancelled before the payer acted")
-            return _failed(payment, attempt, command, unwanted)
         case RequiresAction() as wanted:
             return _action_required(payment, attempt, command, wanted)
         case OutcomeUnknown() | Pending() | Duplicate() as unknown:
@@ -70,7 +71,7 @@ def _late(payment: Payment, attempt: Attempt, command: c.RecordOutcome) -> Event
                 detail=detail,
             )
             return (*opened, *_end_unless_open(payment, command)) if opened else ()
-        case Approved() as outcome if _is_mismatch(payment, outcome):
+        case Approved() as outcome if (outcome.amount_minor, outcome.currency) != _believed(payment):
             detail = _mismatch_message(payment, outcome)
             return incident(
                 payment,
@@ -92,6 +93,10 @@ def _late(payment: Payment, attempt: Attempt, command: c.RecordOutcome) -> Event
             return ()
 
 
+def _believed(payment: Payment) -> tuple[int, str]:
+    return payment.authorized_minor, payment.currency
+
+
 def _end_unless_open(payment: Payment, command: c.RecordOutcome) -> Events:
     """End a payment that was about to try another gateway: money has moved already."""
     if payment.state is PaymentState.PROCESSING and payment.open_attempt is None:
@@ -105,7 +110,9 @@ def _resolved(payment: Payment, attempt: Attempt, command: c.RecordOutcome) -> E
         return (e.ActionCompleted(at=command.at),)
     if attempt.status is AttemptStatus.UNKNOWN:
         return (
-            e.OutcomeResolved(at=command.at, number=attempt.number, evidence=command.evidence, detail=command.detail),
+            e.OutcomeResolved(
+                at=command.at, number=attempt.number, evidence=command.evidence.value, detail=command.detail
+            ),
         )
     return ()
 
@@ -122,34 +129,42 @@ def _approved(payment: Payment, attempt: Attempt, command: c.RecordOutcome, outc
             amount_minor=outcome.amount_minor,
             expires_at=command.authorization_expires_at,
         )
-        return (*before, approved, *_remembered_cancel(payment, command, OperationKind.VOID))
+        return (*before, approved, *_remembered_cancel(payment, attempt, command, outcome, OperationKind.VOID))
     approved = e.PaymentSucceeded(
         at=command.at,
         number=attempt.number,
         reference=outcome.reference,
         amount_minor=outcome.amount_minor,
     )
-    return (*before, approved, *_remembered_cancel(payment, command, OperationKind.REFUND))
+    return (*before, approved, *_remembered_cancel(payment, attempt, command, outcome, OperationKind.REFUND))
 
 
-def _remembered_cancel(payment: Payment, command: c.RecordOutcome, kind: OperationKind) -> Events:
+def _remembered_cancel(
+    payment: Payment, attempt: Attempt, command: c.RecordOutcome, outcome: Approved, kind: OperationKind
+) -> Events:
     if not payment.is_cancel_requested:
         return ()
-    operation_id = f"{payment.id}-cancel"
+    reference = cancel_id(payment.id, 1)
     return (
         e.OperationRequested(
             at=command.at,
             kind=kind,
-            operation_id=operation_id,
-            amount_minor=payment.amount_minor,
-            idempotency_key=operation_id,
+            operation_id=reference,
+            amount_minor=outcome.amount_minor,
+            idempotency_key=operation_key(reference, attempt.gateway),
             deadline_at=command.next_check_at,
+            is_rest=True,
         ),
     )
 
 
 def _is_mismatch(payment: Payment, outcome: Approved) -> bool:
-    return (outcome.amount_minor, outcome.currency) != (payment.amount_minor, payment.currency)
+    if outcome.currency != payment.currency:
+        return True
+    if outcome.is_partial and payment.request.capture is CaptureMode.MANUAL:
+        # The merchant captures himself: he decides whether part of the money is worth having.
+        return not 0 < outcome.amount_minor < payment.amount_minor
+    return outcome.amount_minor != payment.amount_minor
 
 
 def _mismatch_message(payment: Payment, outcome: Approved) -> str:
@@ -217,11 +232,19 @@ def _failed(payment: Payment, attempt: Attempt, command: c.RecordOutcome, outcom
         message=outcome.message,
         gateway=attempt.gateway,
     )
+    cancelled = e.PaymentCancelled(at=command.at, reason="requested")
     if payment.state is PaymentState.REQUIRES_ACTION:
-        return (failed, ended)
+        return (failed, cancelled if payment.is_cancel_requested else ended)
     before = _resolved(payment, attempt, command)
     if payment.is_cancel_requested:
-        return (*before, failed, e.PaymentCancelled(at=command.at, reason="requested"))
-    if may_try_another(outcome, len(payment.attempts), command.policy) and not payment.has_late_approval:
+        return (*before, failed, cancelled)
+    if _may_go_on(payment, command, outcome):
         return (*before, failed)
     return (*before, failed, ended)
+
+
+def _may_go_on(payment: Payment, command: c.RecordOutcome, outcome: Failed) -> bool:
+    if command.evidence is Evidence.OPERATOR:
+        # Days may have passed: charging the payer elsewhere now would surprise everybody.
+        return False
+    return may_try_another(outcome, len(payment.attempts), command.policy) and not payment.has_late_approval

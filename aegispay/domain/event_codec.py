@@ -32,6 +32,8 @@ CLASSES: dict[EventType, type[Event]] = {
     EventType.OUTCOME_UNKNOWN: payments.OutcomeBecameUnknown,
     EventType.OUTCOME_RESOLVED: payments.OutcomeResolved,
     EventType.PAYMENT_AUTHORIZED: payments.PaymentAuthorized,
+    EventType.AUTHORIZATION_EXPIRING: payments.AuthorizationExpiring,
+    EventType.PAYMENT_CHARGED_BACK: payments.PaymentChargedBack,
     EventType.PAYMENT_SUCCEEDED: payments.PaymentSucceeded,
     EventType.PAYMENT_FAILED: payments.PaymentFailed,
     EventType.PAYMENT_CANCEL_REQUESTED: payments.CancelRequested,

@@ -91,7 +91,11 @@ def _action_required(payment: Payment, event: e.ActionRequired) -> Changes:
     }
     if payment.open_attempt is not None:
         waiting = replace(
-            payment.open_attempt, status=AttemptStatus.REQUIRES_ACTION, reference=event.reference, failure=None
+            payment.open_attempt,
+            status=AttemptStatus.REQUIRES_ACTION,
+            reference=event.reference,
+            failure=None,
+            unknown_since=None,
         )
         changes["attempts"] = (*payment.attempts[:-1], waiting)
     return changes
@@ -101,7 +105,7 @@ def _action_completed(payment: Payment, event: e.ActionCompleted) -> Changes:
     changes: Changes = {"action": None, "resume_state": None}
     if payment.open_attempt is not None:
         # The gateway goes on by itself once the payer is back: what came of it must be asked.
-        asked = replace(payment.open_attempt, status=AttemptStatus.STARTED, next_check_at=event.at)
+        asked = replace(payment.open_attempt, status=AttemptStatus.STARTED, unknown_since=None, next_check_at=event.at)
         changes["attempts"] = (*payment.attempts[:-1], asked)
     return changes
 
@@ -158,6 +162,7 @@ def _attempt_failed(payment: Payment, event: e.AttemptFailed) -> Changes:
         event.number,
         status=AttemptStatus.FAILED,
         ended_at=event.at,
+        unknown_since=None,
         failure=describe(event.outcome, gateway),
     )
 
@@ -170,6 +175,7 @@ def _outcome_unknown(payment: Payment, event: e.OutcomeBecameUnknown) -> Changes
         status=AttemptStatus.UNKNOWN,
         failure=describe(event.outcome, attempt.gateway),
         reference=getattr(event.outcome, "reference", None) or attempt.reference,
+        unknown_since=attempt.unknown_since or event.at,
         checks=event.checks,
         next_check_at=event.next_check_at,
     )
@@ -183,6 +189,7 @@ def _approve(payment: Payment, event: e.PaymentAuthorized | e.PaymentSucceeded) 
         reference=event.reference,
         failure=None,
         ended_at=event.at,
+        unknown_since=None,
     )
 
 
@@ -190,6 +197,17 @@ def _authorized(payment: Payment, event: e.PaymentAuthorized) -> Changes:
     return _approve(payment, event) | {
         "authorized_minor": event.amount_minor,
         "expires_at": event.expires_at,
+    }
+
+
+def _expiring(_payment: Payment, _event: e.AuthorizationExpiring) -> Changes:
+    return {"is_expiry_announced": True}
+
+
+def _charged_back(payment: Payment, event: e.PaymentChargedBack) -> Changes:
+    return {
+        "charged_back_minor": payment.charged_back_minor + event.amount_minor,
+        "chargebacks": (*payment.chargebacks, event.reference),
     }
 
 
@@ -219,10 +237,14 @@ def _operation_requested(payment: Payment, event: e.OperationRequested) -> Chang
     operation = Operation(
         id=event.operation_id,
         kind=event.kind,
+        key=event.key,
         amount_minor=event.amount_minor,
         idempotency_key=event.idempotency_key,
+        is_rest=event.is_rest,
         is_final=event.final,
+        reason=event.reason,
         status=OperationStatus.REQUESTED,
+        started_at=event.at,
         next_check_at=event.deadline_at,
     )
     return {"operations": (*payment.operations, operation)}
@@ -241,6 +263,8 @@ def _operation_succeeded(payment: Payment, event: e.OperationSucceeded) -> Chang
         status=OperationStatus.SUCCEEDED,
         reference=event.reference,
         failure=None,
+        ended_at=event.at,
+        unknown_since=None,
     )
     operation = payment.find_operation(event.operation_id)
     amount_minor = operation.amount_minor if operation is not None else 0
@@ -260,15 +284,22 @@ def _operation_failed(payment: Payment, event: e.OperationFailed) -> Changes:
         event.operation_id,
         status=OperationStatus.FAILED,
         failure=describe(event.outcome, payment.gateway),
+        ended_at=event.at,
+        unknown_since=None,
     )
 
 
 def _operation_unknown(payment: Payment, event: e.OperationBecameUnknown) -> Changes:
+    known = payment.find_operation(event.operation_id)
+    unknown_since = event.at if known is None or known.unknown_since is None else known.unknown_since
+    reference = getattr(event.outcome, "reference", None) or (None if known is None else known.reference)
     return _change_operation(
         payment,
         event.operation_id,
         status=OperationStatus.UNKNOWN,
+        reference=reference,
         failure=describe(event.outcome, payment.gateway),
+        unknown_since=unknown_since,
         checks=event.checks,
         next_check_at=event.next_check_at,
     )
@@ -301,7 +332,9 @@ _APPLY: dict[type[e.Event], Callable[[Payment, Any], Changes]] = {
     e.OutcomeBecameUnknown: _outcome_unknown,
     e.OutcomeResolved: _nothing,
     e.PaymentAuthorized: _authorized,
+    e.AuthorizationExpiring: _expiring,
     e.PaymentSucceeded: _succeeded,
+    e.PaymentChargedBack: _charged_back,
     e.PaymentFailed: _failed,
     e.CancelRequested: _cancel_requested,
     e.PaymentCancelled: _cancelled,

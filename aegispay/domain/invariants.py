@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from aegispay.domain.outcome import Reason
 from aegispay.domain.payment import Payment
-from aegispay.domain.state import AttemptStatus, OperationKind, PaymentState
+from aegispay.domain.request import CaptureMode
+from aegispay.domain.state import AttemptStatus, OperationKind, OperationStatus, PaymentState
 
 
 class InvariantError(AssertionError):
@@ -81,7 +83,7 @@ def _approved_when_money(p: Payment) -> bool:
 
 
 def _doubt_is_processing(p: Payment) -> bool:
-    return not p.in_doubt or p.state is PaymentState.PROCESSING
+    return not p.is_charge_in_doubt or p.state is PaymentState.PROCESSING
 
 
 def _failure_has_reason(p: Payment) -> bool:
@@ -100,6 +102,28 @@ def _operations_differ(p: Payment) -> bool:
     return len(p.operations) < 2 or len({operation.id for operation in p.operations}) == len(p.operations)
 
 
+def _done_minor(p: Payment, kind: OperationKind) -> int:
+    return sum(o.amount_minor for o in p.operations if o.kind is kind and o.status is OperationStatus.SUCCEEDED)
+
+
+def _sums_of_operations(p: Payment) -> bool:
+    if p.request.capture is CaptureMode.MANUAL and p.captured_minor != _done_minor(p, OperationKind.CAPTURE):
+        return False
+    return p.refunded_minor == _done_minor(p, OperationKind.REFUND)
+
+
+def _voided_is_not_captured(p: Payment) -> bool:
+    return not p.operations or p.captured_minor + _done_minor(p, OperationKind.VOID) <= p.authorized_minor
+
+
+def _taken_back_is_seen(p: Payment) -> bool:
+    if not p.charged_back_minor:
+        return not p.chargebacks
+    returned = p.refunded_minor + p.reserved_minor(OperationKind.REFUND) + p.charged_back_minor
+    is_reported = any(incident.reason is Reason.CHARGEBACK for incident in p.incidents)
+    return p.captured_minor > 0 and (returned <= p.captured_minor or is_reported)
+
+
 INVARIANTS: tuple[Invariant, ...] = (
     Invariant("I-01", "0 <= captured <= authorized <= amount, and the amount is positive", _money_in_order),
     Invariant(
@@ -114,11 +138,18 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant("I-07", "money is captured exactly in the states that say so", _captured_matches_state),
     Invariant("I-08", "money is refunded exactly in the states that say so", _refunded_matches_state),
     Invariant("I-09", "an approved attempt and an authorized amount come together", _approved_when_money),
-    Invariant("I-10", "only a processing payment can be in doubt", _doubt_is_processing),
+    Invariant("I-10", "the charge is in doubt only while the payment is processing", _doubt_is_processing),
     Invariant("I-11", "a failed payment, and no other, has a reason for its failure", _failure_has_reason),
     Invariant("I-12", "the payer has something to do exactly while action is required", _action_when_required),
     Invariant("I-13", "a void and a capture are never under way together", _void_or_capture),
     Invariant("I-14", "no two captures, voids or refunds share an id", _operations_differ),
+    Invariant("I-15", "what was captured and refunded by operations is the sum of those done", _sums_of_operations),
+    Invariant("I-16", "money that was voided is never captured", _voided_is_not_captured),
+    Invariant(
+        "I-17",
+        "chargebacks take back only captured money; where they and refunds exceed it, an incident says so",
+        _taken_back_is_seen,
+    ),
 )
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
+from aegispay.domain.ids import is_payment_id
+from aegispay.domain.state import OperationKind
+
 
 def attempt_id(payment_id: str, number: int) -> str:
     """Return our reference of an attempt, unique over all payments."""
@@ -13,6 +16,27 @@ def attempt_id(payment_id: str, number: int) -> str:
 def charge_key(payment_id: str, number: int, gateway: str) -> str:
     """Return the outbound idempotency key of an attempt: one per attempt and gateway, never shared between gateways."""
     return f"{payment_id}-a{number}-{gateway}"
+
+
+def operation_id(payment_id: str, kind: OperationKind, key: str) -> str:
+    """Return our reference of a capture, void or refund, from the key its asker chose."""
+    return f"{payment_id}-{kind}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+
+
+def cancel_id(payment_id: str, number: int) -> str:
+    """Return our reference of the engine's own try to release or return what a remembered cancel asked for."""
+    return f"{payment_id}-cancel" if number == 1 else f"{payment_id}-cancel-{number}"
+
+
+def operation_key(reference: str, gateway: str) -> str:
+    """Return the outbound idempotency key of an operation: never shared between gateways, nor with a charge."""
+    return f"{reference}-{gateway}"
+
+
+def payment_of(reference: str) -> str | None:
+    """Return the id of the payment that a reference of ours belongs to; ``None`` when it is none of ours."""
+    payment_id, dash, _ = reference.partition("-")
+    return payment_id if dash and is_payment_id(payment_id) else None
 
 
 def request_digest(reference: str, idempotency_key: str, fingerprint: str) -> str:

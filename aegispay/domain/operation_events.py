@@ -32,31 +32,50 @@ class OperationRequested(OperationEvent):
     """The amount is reserved; on disk before the gateway is called.
 
     Attributes:
+        idempotency_key: the key the gateway sees.
         final: for a capture, whether the rest of the authorization is given up.
+        key: the idempotency key of whoever asked; empty for what the engine does by itself.
+        is_rest: whether all that was left was asked for, rather than this amount.
+        reason: the asker's words.
     """
 
     amount_minor: int
     idempotency_key: str
     deadline_at: datetime
     final: bool = True
+    key: str = ""
+    is_rest: bool = False
+    reason: str = ""
 
     step = "requested"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationSucceeded(OperationEvent):
-    """The gateway carried the operation out."""
+    """The gateway carried the operation out.
+
+    Attributes:
+        evidence: where the certainty comes from, see `Evidence`. detail: an operator's words.
+    """
 
     reference: str
+    evidence: str = "answer"
+    detail: str = ""
 
     step = "succeeded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationFailed(OperationEvent):
-    """The gateway definitely did not carry the operation out; the reservation is released."""
+    """The gateway definitely did not carry the operation out; the reservation is released.
+
+    Attributes:
+        evidence: where the certainty comes from, see `Evidence`. detail: an operator's words.
+    """
 
     outcome: FailedOutcome
+    evidence: str = "answer"
+    detail: str = ""
 
     step = "failed"
 

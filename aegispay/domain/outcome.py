@@ -46,6 +46,7 @@ class Reason(StrEnum):
     ISSUER_UNAVAILABLE = "issuer_unavailable"
     AUTHENTICATION_FAILED = "authentication_failed"
     FRAUD_SUSPECTED = "fraud_suspected"
+    AUTHORIZATION_EXPIRED = "authorization_expired"
     DECLINED_OTHER = "declined_other"
     # surely not executed
     NOT_SENT = "not_sent"
@@ -65,6 +66,10 @@ class Reason(StrEnum):
     AMOUNT_MISMATCH = "amount_mismatch"
     LATE_APPROVAL = "late_approval"
     CONFLICTING_ANSWER = "conflicting_answer"
+    IN_PROGRESS = "in_progress"
+    CHARGEBACK = "chargeback"
+    CANCEL_NOT_EXECUTED = "cancel_not_executed"
+    UNKNOWN_OPERATION = "unknown_operation"
     # our side
     UNSUPPORTED = "unsupported"
     REJECTED_REQUEST = "rejected_request"
@@ -106,14 +111,16 @@ class Approved:
     """The gateway authorized or charged the amount.
 
     Attributes:
-        reference: the gateway's id of the payment.
+        reference: the gateway's id of the payment, or of the capture, void or refund.
         amount_minor: what the gateway says it approved, in minor units of `currency`.
+        is_partial: the gateway says itself that it authorized less than was asked.
     """
 
     type: Literal["approved"] = "approved"
     reference: str
     amount_minor: int
     currency: str
+    is_partial: bool = False
 
     executed = Executed.YES
 

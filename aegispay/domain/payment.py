@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from aegispay.domain.customer import Customer
+from aegispay.domain.delays import check_delay_s
 from aegispay.domain.metadata import Metadata
 from aegispay.domain.money import Money
 from aegispay.domain.outcome import NextAction, Reason
@@ -40,6 +41,7 @@ class Attempt:
         idempotency_key: the key the gateway sees.
         reference: the gateway's id, once known.
         failure: why it failed or is in doubt.
+        unknown_since: since when its outcome has been in doubt; ``None`` while it is not.
         checks: how often an unknown outcome has been asked about.
         next_check_at: when silence ends or the next check is due.
     """
@@ -54,24 +56,61 @@ class Attempt:
     failure: Failure | None = None
     started_at: datetime
     ended_at: datetime | None = None
+    unknown_since: datetime | None = None
     checks: int = 0
     next_check_at: datetime
+
+    @property
+    def id(self) -> str:
+        """Our reference of the attempt, as the gateway sees it."""
+        return self.operation_id
+
+    @property
+    def is_first_hand(self) -> bool:
+        """Whether nothing is known of it yet but that it was sent, once."""
+        return self.status is AttemptStatus.STARTED and self.reference is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One capture, void or refund; its amount is reserved while the outcome is open."""
+    """One capture, void or refund; its amount is reserved while the outcome is open.
+
+    Attributes:
+        key: the idempotency key its asker chose; empty for what the engine does by itself.
+        idempotency_key: the key the gateway sees.
+        is_rest: whether all that was left was asked for, rather than this amount.
+        is_final: for a capture, whether the rest of the authorization is given up.
+        reason: the asker's words.
+        reference: the gateway's id, once known.
+        failure: why it failed or is in doubt.
+        started_at, ended_at, unknown_since, checks, next_check_at: as for an attempt.
+    """
 
     id: str
     kind: OperationKind
+    key: str = ""
     amount_minor: int
     idempotency_key: str
+    is_rest: bool = False
     is_final: bool
+    reason: str = ""
     status: OperationStatus
     reference: str | None = None
     failure: Failure | None = None
+    started_at: datetime
+    ended_at: datetime | None = None
+    unknown_since: datetime | None = None
     checks: int = 0
     next_check_at: datetime
+
+    @property
+    def is_first_hand(self) -> bool:
+        """Whether nothing is known of it yet but that it was sent, once."""
+        return self.status is OperationStatus.REQUESTED and self.reference is None
+
+
+Sent = Attempt | Operation
+"""What a gateway was asked to do, and what is known of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +129,10 @@ class Payment:
 
     Attributes:
         version: number of events so far.
-        authorized_minor: reserved at the gateway. captured_minor: collected. refunded_minor: returned. All minor units.
+        authorized_minor: reserved at the gateway. captured_minor: collected. refunded_minor: returned on request.
+            charged_back_minor: taken back by the payer's bank. All minor units.
+        chargebacks: the gateway's ids of the disputes in which it was taken back.
+        is_expiry_announced: whether it has been said that the authorization is about to lapse.
         action: what the payer has to do while the state is `REQUIRES_ACTION`.
         resume_state: where the payment goes when the payer has done it.
         expires_at: when an unprocessed payment lapses; once authorized, when the authorization does.
@@ -110,6 +152,9 @@ class Payment:
     authorized_minor: int = 0
     captured_minor: int = 0
     refunded_minor: int = 0
+    charged_back_minor: int = 0
+    chargebacks: tuple[str, ...] = ()
+    is_expiry_announced: bool = False
     action: NextAction | None = None
     resume_state: PaymentState | None = None
     is_cancel_requested: bool = False
@@ -179,20 +224,49 @@ class Payment:
         return last.gateway if last is not None else None
 
     @property
-    def in_doubt(self) -> bool:
+    def is_charge_in_doubt(self) -> bool:
         """Whether nobody knows if the newest attempt moved money."""
         last = self.last_attempt
         return last is not None and last.status is AttemptStatus.UNKNOWN
 
     @property
+    def doubts(self) -> tuple[Sent, ...]:
+        """The charge attempt and the operations of which nobody knows whether they moved money."""
+        last = self.last_attempt
+        attempts = (last,) if last is not None and last.status is AttemptStatus.UNKNOWN else ()
+        return (*attempts, *(op for op in self.operations if op.status is OperationStatus.UNKNOWN))
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the outcome of the charge, or of a capture, void or refund, is not known."""
+        return self.is_charge_in_doubt or bool(self.operations and self.doubts)
+
+    @property
+    def doubt_since(self) -> datetime | None:
+        """Since when something has been in doubt; ``None`` while nothing is."""
+        if not self.in_doubt:
+            return None
+        return min(doubt.unknown_since or self.updated_at for doubt in self.doubts)
+
+    @property
+    def is_partially_authorized(self) -> bool:
+        """Whether the gateway authorized less than was asked."""
+        return 0 < self.authorized_minor < self.amount_minor
+
+    @property
     def is_settled(self) -> bool:
         """Whether a caller has nothing to wait for: final, in doubt, parked, authorized or the payer's turn."""
-        return self.state in _SETTLED or self.in_doubt or self.is_parked
+        return self.state in _SETTLED or self.is_charge_in_doubt or self.is_parked
 
     @property
     def has_late_approval(self) -> bool:
         """Whether a gateway reported money moved that the payment does not count: nothing more may be charged."""
         return any(incident.reason is Reason.LATE_APPROVAL for incident in self.incidents)
+
+    @property
+    def is_cancel_given_up(self) -> bool:
+        """Whether a remembered cancel could not be carried out and waits for a person."""
+        return any(incident.reason is Reason.CANCEL_NOT_EXECUTED for incident in self.incidents)
 
     def reserved_minor(self, kind: OperationKind) -> int:
         """Return what open operations of this kind hold, in minor units."""
@@ -201,6 +275,45 @@ class Payment:
     def find_operation(self, operation_id: str) -> Operation | None:
         """Return the operation of that id, if there is one."""
         return next((op for op in self.operations if op.id == operation_id), None)
+
+    def operation(self, kind: OperationKind, idempotency_key: str) -> Operation | None:
+        """Return the capture, void or refund that was asked for with this key, if there is one."""
+        return next((op for op in self.operations if op.kind is kind and op.key == idempotency_key), None)
+
+    def find_sent(self, reference: str) -> Sent | None:
+        """Return the attempt or operation that a gateway knows by this name, if there is one."""
+        attempt = next((each for each in self.attempts if each.operation_id == reference), None)
+        return attempt if attempt is not None else self.find_operation(reference)
+
+    @property
+    def has_open_operation(self) -> bool:
+        """Whether a capture, void or refund is under way or in doubt."""
+        return any(operation.status.is_open for operation in self.operations)
+
+    @property
+    def approved_attempt(self) -> Attempt | None:
+        """The attempt that the gateway approved, if any did."""
+        return next((attempt for attempt in self.attempts if attempt.status is AttemptStatus.APPROVED), None)
+
+    @property
+    def refundable_minor(self) -> int:
+        """What can still be returned, in minor units."""
+        gone = self.refunded_minor + self.charged_back_minor + self.reserved_minor(OperationKind.REFUND)
+        return max(0, self.captured_minor - gone)
+
+    @property
+    def capturable_minor(self) -> int:
+        """What is left of the authorization, in minor units; 0 unless the payment is authorized."""
+        if self.state is not PaymentState.AUTHORIZED:
+            return 0
+        return self.authorized_minor - self.captured_minor - self.reserved_minor(OperationKind.CAPTURE)
+
+    @property
+    def unwanted_minor(self) -> int:
+        """What a cancel would still have to release or return, in minor units."""
+        if self.state in {PaymentState.SUCCESS, PaymentState.PARTIALLY_REFUNDED}:
+            return self.refundable_minor
+        return self.capturable_minor
 
 
 _SETTLED = frozenset(
@@ -217,13 +330,35 @@ def wake_at(payment: Payment) -> datetime | None:
     if payment.is_parked:
         return None
     checks = [operation.next_check_at for operation in payment.operations if operation.status.is_open]
-    return min(checks) if checks else _charge_wake_at(payment)
+    if checks:
+        return min(checks)
+    due = (cancel_again_at(payment), _charge_wake_at(payment))
+    return min((at for at in due if at is not None), default=None)
+
+
+def cancel_again_at(payment: Payment) -> datetime | None:
+    """Return when to try again what a remembered cancel asked for; ``None`` when there is nothing to try."""
+    if not payment.is_cancel_requested or payment.unwanted_minor <= 0:
+        return None
+    own = [operation for operation in payment.operations if not operation.key]
+    if not own or own[-1].status is not OperationStatus.FAILED or payment.is_cancel_given_up:
+        return None
+    return (own[-1].ended_at or payment.updated_at) + timedelta(seconds=check_delay_s(len(own) - 1))
+
+
+def expiry_warning_at(payment: Payment) -> datetime:
+    """Return when to say that an authorization will lapse: when four fifths of its time are over."""
+    approved = payment.approved_attempt
+    began = payment.updated_at if approved is None or approved.ended_at is None else approved.ended_at
+    return payment.expires_at - (payment.expires_at - began) / 5
 
 
 def _charge_wake_at(payment: Payment) -> datetime | None:
     match payment.state:
-        case PaymentState.INITIATED | PaymentState.AUTHORIZED:
+        case PaymentState.INITIATED:
             return payment.expires_at
+        case PaymentState.AUTHORIZED:
+            return payment.expires_at if payment.is_expiry_announced else expiry_warning_at(payment)
         case PaymentState.AUTHENTICATED:
             return payment.updated_at
         case PaymentState.REQUIRES_ACTION:

@@ -107,7 +107,7 @@ class OutcomeResolved(Event):
     """Evidence settled an unknown outcome; the event after it says how.
 
     Attributes:
-        evidence: where the certainty comes from: ``lookup``, ``resend``, ``webhook``, ``late_answer`` or ``operator``.
+        evidence: where the certainty comes from, see `Evidence`.
         detail: the gateway's reference or the operator's words.
     """
 
@@ -128,6 +128,15 @@ class PaymentAuthorized(Event):
     expires_at: datetime
 
     type: ClassVar[EventType] = EventType.PAYMENT_AUTHORIZED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationExpiring(Event):
+    """What was authorized has to be captured soon: most of the time for it is over."""
+
+    expires_at: datetime
+
+    type: ClassVar[EventType] = EventType.AUTHORIZATION_EXPIRING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,3 +201,18 @@ class PaymentRefunded(Event):
     refunded_minor: int
 
     type: ClassVar[EventType] = EventType.PAYMENT_REFUNDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentChargedBack(Event):
+    """The payer's bank took money back.
+
+    Attributes:
+        reference: the gateway's id of the dispute.
+        amount_minor: how much, in minor units of the payment's currency.
+    """
+
+    reference: str
+    amount_minor: int
+
+    type: ClassVar[EventType] = EventType.PAYMENT_CHARGED_BACK

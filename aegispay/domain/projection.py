@@ -14,6 +14,7 @@ class PaymentRow:
     """What the store keeps of a payment for queries, written in the same transaction as its events.
 
     Attributes:
+        in_doubt: whether the outcome of its charge or of one of its operations is not known. doubt_since: since when.
         wake_at: when the payment must be looked at again although nobody asks; ``None`` when it needs nothing.
     """
 
@@ -22,6 +23,7 @@ class PaymentRow:
     idempotency_key: str
     state: PaymentState
     in_doubt: bool
+    doubt_since: datetime | None
     has_incident: bool
     amount_minor: int
     currency: str
@@ -44,6 +46,7 @@ def project(payment: Payment) -> PaymentRow:
         idempotency_key=request.idempotency_key,
         state=payment.state,
         in_doubt=payment.in_doubt,
+        doubt_since=payment.doubt_since,
         has_incident=any(incident.is_open for incident in payment.incidents),
         amount_minor=request.amount_minor,
         currency=request.currency,

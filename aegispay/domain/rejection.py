@@ -27,4 +27,7 @@ class Rejection(StrEnum):
     VOID_IN_PROGRESS = "void_in_progress"
     OPERATION_STILL_OPEN = "operation_still_open"
     NOT_YET_EXPIRED = "not_yet_expired"
+    NOTHING_LEFT_TO_CAPTURE = "nothing_left_to_capture"
+    NOTHING_LEFT_TO_REFUND = "nothing_left_to_refund"
+    NOT_IN_DOUBT = "not_in_doubt"
     NO_SUCH_OPEN_INCIDENT = "no_such_open_incident"

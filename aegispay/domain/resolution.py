@@ -1,74 +1,89 @@
-"""How an unknown outcome is settled: what to ask the gateway, what its answer proves, when to ask again."""
+"""How an unknown outcome is settled: what to ask the gateway, and what its answer proves."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from aegispay.domain.contract import GatewayContract, LookupAuthority
+from aegispay.domain.evidence import Evidence
 from aegispay.domain.outcome import (
     Approved,
     Declined,
     Duplicate,
+    NotProcessed,
     Outcome,
     OutcomeUnknown,
     Pending,
     Reason,
     RequiresAction,
 )
-from aegispay.domain.payment import Attempt
+from aegispay.domain.payment import Payment, Sent
 
 
 class Purpose(StrEnum):
-    """Why a gateway is called about an attempt."""
+    """Why a gateway is called about an attempt or operation."""
 
-    CHARGE = "charge"
+    SEND = "send"
     LOOKUP = "lookup"
     RESEND = "resend"
+    COMPLETE = "complete"
+
+    @property
+    def evidence(self) -> Evidence:
+        """What the call's answer is evidence of."""
+        return Evidence.ANSWER if self is Purpose.SEND else Evidence(self.value)
 
 
 _WINDOW_MARGIN = 0.1
 """The last tenth of a key's window is not used: clocks differ, and a request takes time to arrive."""
 
 
-def may_resend(contract: GatewayContract, attempt: Attempt, now: datetime) -> bool:
+def may_resend(contract: GatewayContract, sent: Sent, now: datetime) -> bool:
     """Return whether the gateway's idempotency key still protects an identical resend."""
-    return now - attempt.started_at < timedelta(seconds=_resends_s(contract))
+    return now - sent.started_at < timedelta(seconds=_resends_s(contract))
 
 
 def _resends_s(contract: GatewayContract) -> float:
-    """Return for how long after its start an attempt may be sent again, in seconds."""
-    return 0.0 if contract.idempotency_window_s is None else contract.idempotency_window_s * (1 - _WINDOW_MARGIN)
+    """Return for how long after its start something may be sent again, in seconds."""
+    if contract.idempotency_window_s is None or not contract.key_covers_failures:
+        return 0.0
+    return contract.idempotency_window_s * (1 - _WINDOW_MARGIN)
 
 
-def first_step(contract: GatewayContract, attempt: Attempt, now: datetime) -> Purpose | None:
-    """Return how to ask about the attempt; ``None`` when only evidence from outside can settle it."""
+def first_step(contract: GatewayContract, sent: Sent, now: datetime) -> Purpose | None:
+    """Return how to ask about it; ``None`` when only evidence from outside can settle it."""
     if contract.lookup is not LookupAuthority.NONE:
         return Purpose.LOOKUP
-    return Purpose.RESEND if may_resend(contract, attempt, now) else None
+    return Purpose.RESEND if may_resend(contract, sent, now) else None
 
 
-def proves_absence(
-    contract: GatewayContract, attempt: Attempt, asked_at: datetime, *, start_delay_s: float = 0.0
-) -> bool:
-    """Return whether "not found" proves that nothing was charged and nothing will be.
+def proves_absence(contract: GatewayContract, sent: Sent, asked_at: datetime, *, start_delay_s: float = 0.0) -> bool:
+    """Return whether "not found" proves that nothing was done and nothing will be.
 
     The look-up must be authoritative, and asked so late that even the last send that can have been made would be
     visible: it may have begun `start_delay_s` after it was decided, have been under way until the gateway's timeout,
     and have become visible only after the declared delay.
     """
     latest_s = _resends_s(contract) + start_delay_s + contract.timeout_s + contract.visibility_delay_s
-    visible_at = attempt.started_at + timedelta(seconds=latest_s)
+    visible_at = sent.started_at + timedelta(seconds=latest_s)
     return contract.lookup is LookupAuthority.AUTHORITATIVE and asked_at >= visible_at
 
 
+def contradicts_absence(payment: Payment, sent: Sent) -> bool:
+    """Return whether the gateway has said before that it has the request, so that "not found" proves nothing."""
+    if sent.reference is not None:
+        return True
+    return any(i.reason is Reason.AMOUNT_MISMATCH and i.id.startswith(sent.id) for i in payment.incidents)
+
+
 def as_evidence(purpose: Purpose, outcome: Outcome) -> Outcome:
-    """Return what an answer says about the *attempt*, not about this one call.
+    """Return what an answer says about what was *sent*, not about this one call.
 
     A look-up or resend that was not processed says nothing about the first request, so it stays unknown.
     """
-    if purpose is Purpose.CHARGE:
+    if purpose is Purpose.SEND:
         return outcome
     match outcome:
         case Approved() | Declined() | RequiresAction() | Pending() | OutcomeUnknown():
@@ -83,10 +98,39 @@ def as_evidence(purpose: Purpose, outcome: Outcome) -> Outcome:
             )
 
 
-CHECK_DELAYS_S: tuple[float, ...] = (1, 2, 5, 10, 30, 60, 300, 900, 3600)
-"""Seconds before each further check; the last repeats. Most doubts end in seconds, the rest must not be hammered."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The circumstances in which a gateway said "not found".
+
+    Attributes:
+        asked_at: when it was asked, by the clock that makes that earliest; ``None`` if it never was.
+        is_alone: whether nothing that was sent before can still be on its way.
+        may_send_again: whether the identical request may be sent once more, as far as the payment is concerned.
+        start_delay_s: how long after it was decided a send may have begun.
+    """
+
+    asked_at: datetime | None
+    is_alone: bool
+    may_send_again: bool
+    start_delay_s: float
 
 
-def check_delay_s(checks: int, delays_s: Sequence[float] = CHECK_DELAYS_S) -> float:
-    """Return how long to wait before the check that follows `checks` earlier ones, in seconds."""
-    return delays_s[min(checks, len(delays_s) - 1)]
+def judge_absence(
+    contract: GatewayContract, payment: Payment, sent: Sent, asked: Asked, now: datetime
+) -> Outcome | Purpose | None:
+    """Return what "not found" says: proof of absence, another question, or nothing yet."""
+    if not sent.status.is_open:
+        return None
+    if asked.may_send_again and may_resend(contract, sent, now):
+        return Purpose.RESEND
+    is_proof = (
+        asked.asked_at is not None
+        and asked.is_alone
+        and not contradicts_absence(payment, sent)
+        and proves_absence(contract, sent, asked.asked_at, start_delay_s=asked.start_delay_s)
+    )
+    if is_proof:
+        return NotProcessed(reason=Reason.NEVER_RECEIVED, message="the gateway has no record of the request")
+    return OutcomeUnknown(
+        reason=Reason.TIMEOUT, message="the gateway does not show the request, which proves nothing yet"
+    )

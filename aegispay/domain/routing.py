@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from aegispay.domain.breaker import BreakerState
-from aegispay.domain.contract import GatewayContract
+from aegispay.domain.contract import CaptureSupport, GatewayContract
 from aegispay.domain.payment_method import PaymentMethodType
 
 
@@ -49,6 +49,7 @@ class RoutingRequest:
     Attributes:
         forced: the only gateway the merchant allows, if any.
         excluded: gateways already tried for this payment.
+        needs_authorization: whether the money is captured later, which not every gateway can.
     """
 
     amount_minor: int
@@ -56,6 +57,7 @@ class RoutingRequest:
     method: PaymentMethodType
     forced: str | None = None
     excluded: frozenset[str] = frozenset()
+    needs_authorization: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +123,8 @@ def why_not_eligible(snapshot: GatewaySnapshot, request: RoutingRequest) -> str 
         return f"does not take {request.method}"
     if contract.currencies is not None and request.currency not in contract.currencies:
         return f"does not take {request.currency}"
+    if request.needs_authorization and contract.capture is CaptureSupport.NONE:
+        return "does not authorize without capturing"
     if snapshot.breaker is BreakerState.OPEN:
         return "breaker open"
     return None

@@ -27,15 +27,15 @@ class Transition:
     commands: tuple[str, ...]
 
 
-def _operation(state: S, kind: str, request: str) -> tuple[Transition, ...]:
+def _operation(state: S, kind: str, *requests: str) -> tuple[Transition, ...]:
     steps = (
-        ("requested", request),
-        ("succeeded", "RecordOperation"),
-        ("failed", "RecordOperation"),
-        ("unknown", "RecordOperation"),
+        ("requested", requests),
+        ("succeeded", ("RecordOperation",)),
+        ("failed", ("RecordOperation",)),
+        ("unknown", ("RecordOperation",)),
     )
     return tuple(
-        Transition(state, E(f"payment.{kind}_{step}"), state, f"{kind} {step}", (command,)) for step, command in steps
+        Transition(state, E(f"payment.{kind}_{step}"), state, f"{kind} {step}", commands) for step, commands in steps
     )
 
 
@@ -57,7 +57,7 @@ _CHARGE = (
         E.ATTEMPT_FAILED,
         S.REQUIRES_ACTION,
         "attempt failed",
-        ("CompleteAction", "ExpirePayment", "CancelPayment", "RecordOutcome"),
+        ("CompleteAction", "ExpirePayment", "RecordOutcome"),
     ),
     Transition(
         S.REQUIRES_ACTION,
@@ -80,7 +80,16 @@ _CHARGE = (
 
 _CANCEL = (
     Transition(S.INITIATED, E.PAYMENT_CANCELLED, S.CANCELLED, "cancelled", ("CancelPayment", "ExpirePayment")),
-    Transition(S.REQUIRES_ACTION, E.PAYMENT_CANCELLED, S.CANCELLED, "cancelled", ("CancelPayment",)),
+    Transition(
+        S.REQUIRES_ACTION,
+        E.PAYMENT_CANCELLED,
+        S.CANCELLED,
+        "cancelled",
+        ("CancelPayment", "CompleteAction", "ExpirePayment", "RecordOutcome"),
+    ),
+    Transition(
+        S.REQUIRES_ACTION, E.PAYMENT_CANCEL_REQUESTED, S.REQUIRES_ACTION, "cancel remembered", ("CancelPayment",)
+    ),
     Transition(S.AUTHENTICATED, E.PAYMENT_CANCELLED, S.CANCELLED, "cancelled", ("CancelPayment",)),
     Transition(S.PROCESSING, E.PAYMENT_CANCEL_REQUESTED, S.PROCESSING, "cancel remembered", ("CancelPayment",)),
     Transition(
@@ -101,10 +110,15 @@ _CANCEL = (
 
 _MONEY = (
     *_operation(S.AUTHORIZED, "capture", "RequestOperation"),
-    *_operation(S.AUTHORIZED, "void", "CancelPayment"),
+    *_operation(S.AUTHORIZED, "void", "CancelPayment", "RepeatCancel", "RecordOutcome"),
+    Transition(S.AUTHORIZED, E.AUTHORIZATION_EXPIRING, S.AUTHORIZED, "expiry announced", ("ExpirePayment",)),
     Transition(S.AUTHORIZED, E.PAYMENT_SUCCEEDED, S.SUCCESS, "captured", ("RecordOperation", "ExpirePayment")),
-    *_operation(S.SUCCESS, "refund", "RequestOperation"),
-    *_operation(S.PARTIALLY_REFUNDED, "refund", "RequestOperation"),
+    *_operation(S.SUCCESS, "refund", "RequestOperation", "RepeatCancel", "RecordOutcome"),
+    *_operation(S.PARTIALLY_REFUNDED, "refund", "RequestOperation", "RepeatCancel"),
+    *(
+        Transition(state, E.PAYMENT_CHARGED_BACK, state, "charged back", ("ReportChargeback",))
+        for state in (S.AUTHORIZED, S.SUCCESS, S.PARTIALLY_REFUNDED, S.REFUNDED)
+    ),
     Transition(S.SUCCESS, E.PAYMENT_PARTIALLY_REFUNDED, S.PARTIALLY_REFUNDED, "part refunded", ("RecordOperation",)),
     Transition(S.SUCCESS, E.PAYMENT_REFUNDED, S.REFUNDED, "all refunded", ("RecordOperation",)),
     Transition(
@@ -121,7 +135,11 @@ _ANYWHERE = tuple(
     Transition(state, event, state, words, commands)
     for state in S
     for event, words, commands in (
-        (E.INCIDENT_OPENED, "incident opened", ("RecordOutcome", "RecordOperation", "OpenIncident")),
+        (
+            E.INCIDENT_OPENED,
+            "incident opened",
+            ("RecordOutcome", "RecordOperation", "ReportChargeback", "OpenIncident"),
+        ),
         (E.INCIDENT_CLOSED, "incident closed", ("CloseIncident",)),
         (E.PAYMENT_PARKED, "parked", ("ParkPayment",)),
         (E.PAYMENT_UNPARKED, "unparked", ("UnparkPayment",)),

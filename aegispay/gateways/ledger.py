@@ -1,48 +1,52 @@
-"""The simulated provider's own books: what it really charged, whatever anybody was told."""
+"""The simulated providers' own books: what really happened to money, whatever anybody was told."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
+from aegispay.gateways.entry import EntryKind, EntryStatus, LedgerEntry
+from aegispay.gateways.ledger_file import FileLedger, ForeignFileError
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerEntry:
-    """One request the provider carried out: charged, or declined for good.
-
-    Attributes:
-        reference: the caller's name for the attempt.
-        is_charged: whether money moved; a declined request is kept too, so that a resend gets the same answer.
-        answer: how the provider answered, in its own words.
-    """
-
-    gateway: str
-    reference: str
-    idempotency_key: str
-    digest: str
-    payment_id: str
-    amount_minor: int
-    currency: str
-    is_charged: bool
-    answer: str
+__all__ = [
+    "EntryKind",
+    "EntryStatus",
+    "FileLedger",
+    "ForeignFileError",
+    "Ledger",
+    "LedgerEntry",
+    "MemoryLedger",
+    "authorized_minor",
+    "captured_minor",
+    "charged_minor",
+    "charges",
+    "refunded_minor",
+]
 
 
 class Ledger(Protocol):
-    """Where a simulated provider keeps its entries."""
+    """Where simulated providers keep their entries; one may serve several providers."""
+
+    def transaction(self) -> AbstractContextManager[object]:
+        """Return a context in which nobody else reads or writes: what was found stays true until it is left."""
+        ...
 
     def find_key(self, gateway: str, idempotency_key: str) -> LedgerEntry | None:
-        """Return the entry made under this key."""
+        """Return the latest entry made under this key."""
         ...
 
     def find_reference(self, gateway: str, reference: str) -> LedgerEntry | None:
-        """Return the entry made for this reference."""
+        """Return the latest entry made for this reference."""
+        ...
+
+    def of_payment(self, payment_id: str) -> Sequence[LedgerEntry]:
+        """Return one payment's entries at all gateways, in order."""
         ...
 
     def add(self, entry: LedgerEntry) -> None:
-        """Write an entry; durable when this returns."""
+        """Write an entry; durable when this, or the transaction around it, ends."""
         ...
 
     def entries(self) -> Iterator[LedgerEntry]:
@@ -50,13 +54,32 @@ class Ledger(Protocol):
         ...
 
 
-def charged_minor(ledger: Ledger, payment_id: str) -> int:
-    """Return what all gateways together really charged for a payment, in minor units."""
-    return sum(e.amount_minor for e in ledger.entries() if e.payment_id == payment_id and e.is_charged)
+def captured_minor(ledger: Ledger, payment_id: str) -> int:
+    """Return what all gateways together really took for a payment, by charges and by captures, in minor units."""
+    return _done_minor(ledger, payment_id, EntryKind.CHARGE, EntryKind.CAPTURE)
+
+
+charged_minor = captured_minor
+"""The same, by the name that fits payments which are captured at once."""
+
+
+def authorized_minor(ledger: Ledger, payment_id: str) -> int:
+    """Return what all gateways together really authorized for later capture, released or not, in minor units."""
+    return _done_minor(ledger, payment_id, EntryKind.AUTHORIZE)
+
+
+def refunded_minor(ledger: Ledger, payment_id: str) -> int:
+    """Return what all gateways together really gave back for a payment, in minor units."""
+    return _done_minor(ledger, payment_id, EntryKind.REFUND)
+
+
+def _done_minor(ledger: Ledger, payment_id: str, *kinds: EntryKind) -> int:
+    entries = ledger.of_payment(payment_id)
+    return sum(entry.amount_minor for entry in entries if entry.is_done and entry.kind in kinds)
 
 
 def charges(ledger: Ledger) -> dict[str, list[LedgerEntry]]:
-    """Return the real charges of every payment that has any."""
+    """Return the real charges and captures of every payment that has any."""
     found: dict[str, list[LedgerEntry]] = {}
     for entry in ledger.entries():
         if entry.is_charged:
@@ -68,130 +91,35 @@ class MemoryLedger:
     """Books that live as long as the process."""
 
     def __init__(self) -> None:
+        self._lock = threading.RLock()
         self._entries: list[LedgerEntry] = []
         self._by_key: dict[tuple[str, str], LedgerEntry] = {}
         self._by_reference: dict[tuple[str, str], LedgerEntry] = {}
+        self._by_payment: dict[str, list[LedgerEntry]] = {}
+
+    def transaction(self) -> AbstractContextManager[object]:
+        """Return a context in which no other thread reads and writes."""
+        return self._lock
 
     def find_key(self, gateway: str, idempotency_key: str) -> LedgerEntry | None:
-        """Return the entry made under this key."""
+        """Return the latest entry made under this key."""
         return self._by_key.get((gateway, idempotency_key))
 
     def find_reference(self, gateway: str, reference: str) -> LedgerEntry | None:
-        """Return the entry made for this reference."""
+        """Return the latest entry made for this reference."""
         return self._by_reference.get((gateway, reference))
+
+    def of_payment(self, payment_id: str) -> Sequence[LedgerEntry]:
+        """Return one payment's entries at all gateways, in order."""
+        return tuple(self._by_payment.get(payment_id, ()))
 
     def add(self, entry: LedgerEntry) -> None:
         """Write an entry."""
         self._entries.append(entry)
         self._by_key[entry.gateway, entry.idempotency_key] = entry
         self._by_reference[entry.gateway, entry.reference] = entry
+        self._by_payment.setdefault(entry.payment_id, []).append(entry)
 
     def entries(self) -> Iterator[LedgerEntry]:
         """Return everything, in order."""
         return iter(tuple(self._entries))
-
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS ledger (
-    position INTEGER PRIMARY KEY,
-    gateway TEXT NOT NULL,
-    reference TEXT NOT NULL,
-    idempotency_key TEXT NOT NULL,
-    digest TEXT NOT NULL,
-    payment_id TEXT NOT NULL,
-    amount_minor INTEGER NOT NULL,
-    currency TEXT NOT NULL,
-    is_charged INTEGER NOT NULL,
-    answer TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS ledger_key ON ledger (gateway, idempotency_key);
-CREATE INDEX IF NOT EXISTS ledger_reference ON ledger (gateway, reference);
-"""
-_COLUMNS = "gateway, reference, idempotency_key, digest, payment_id, amount_minor, currency, is_charged, answer"
-
-
-class ForeignFileError(Exception):
-    """The file is a database, but no provider's books; nothing was written to it."""
-
-
-class FileLedger:
-    """Books in a SQLite file of their own, so that they outlive the engine's process.
-
-    Writes survive the death of the process, not of the machine: a provider has its own machines.
-
-    Raises:
-        sqlite3.Error: the file cannot be opened or is no SQLite database.
-        ForeignFileError: it holds something else.
-    """
-
-    def __init__(self, path: str | Path) -> None:
-        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        try:
-            self._prepare(path)
-        except BaseException:
-            self._database.close()
-            raise
-
-    def _prepare(self, path: str | Path) -> None:
-        names = {row[0] for row in self._database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if names and names != {"ledger"}:
-            raise ForeignFileError(f"{path} is a SQLite database of something else")
-        self._database.execute("PRAGMA journal_mode=WAL")
-        self._database.execute("PRAGMA synchronous=OFF")
-        self._database.executescript(_SCHEMA)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._database.close()
-
-    def find_key(self, gateway: str, idempotency_key: str) -> LedgerEntry | None:
-        """Return the entry made under this key."""
-        return self._find("idempotency_key", gateway, idempotency_key)
-
-    def find_reference(self, gateway: str, reference: str) -> LedgerEntry | None:
-        """Return the entry made for this reference."""
-        return self._find("reference", gateway, reference)
-
-    def add(self, entry: LedgerEntry) -> None:
-        """Write an entry."""
-        self._database.execute(
-            f"INSERT INTO ledger ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constant columns
-            (
-                entry.gateway,
-                entry.reference,
-                entry.idempotency_key,
-                entry.digest,
-                entry.payment_id,
-                entry.amount_minor,
-                entry.currency,
-                entry.is_charged,
-                entry.answer,
-            ),
-        )
-
-    def entries(self) -> Iterator[LedgerEntry]:
-        """Return everything, in order."""
-        rows = self._database.execute(f"SELECT {_COLUMNS} FROM ledger ORDER BY position")  # noqa: S608 - constant columns
-        return map(_entry, rows.fetchall())
-
-    def _find(self, column: str, gateway: str, value: str) -> LedgerEntry | None:
-        row = self._database.execute(
-            f"SELECT {_COLUMNS} FROM ledger WHERE gateway = ? AND {column} = ?",  # noqa: S608 - constant columns
-            (gateway, value),
-        ).fetchone()
-        return None if row is None else _entry(row)
-
-
-def _entry(row: tuple[str, str, str, str, str, int, str, int, str]) -> LedgerEntry:
-    gateway, reference, key, digest, payment_id, amount_minor, currency, is_charged, answer = row
-    return LedgerEntry(
-        gateway=gateway,
-        reference=reference,
-        idempotency_key=key,
-        digest=digest,
-        payment_id=payment_id,
-        amount_minor=amount_minor,
-        currency=currency,
-        is_charged=bool(is_charged),
-        answer=answer,
-    )

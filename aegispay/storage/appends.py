@@ -40,7 +40,7 @@ def insert_events(rows: int) -> str:
 @cache
 def insert_payments(rows: int) -> str:
     """Return the statement that writes so many new rows of payments."""
-    return f"INSERT INTO payments ({ROW_COLUMNS}, version) VALUES {places(17, rows)}"  # noqa: S608 - constant columns
+    return f"INSERT INTO payments ({ROW_COLUMNS}, version) VALUES {places(18, rows)}"  # noqa: S608 - constant columns
 
 
 @cache

@@ -6,16 +6,30 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Generator, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from aegispay.clock import SystemClock
 from aegispay.domain.events import Event, decode, encode
 from aegispay.domain.projection import PaymentRow
 from aegispay.domain.state import PaymentState
 from aegispay.errors import CommitUnknownError, StoreError, StoreUnavailableError, VersionConflictError
-from aegispay.ports import Append, Clock, Parking, PaymentQuery, RowPage, StoredEvent
+from aegispay.ports import (
+    Append,
+    Clock,
+    Doubts,
+    InboxEntry,
+    Parking,
+    PaymentQuery,
+    Receipt,
+    RowPage,
+    StoredEvent,
+)
 from aegispay.storage.chain import GENESIS, link
+from aegispay.storage.memory_inbox import MemoryInbox
 from aegispay.storage.queries import LIMIT_MAX, checked_limit, read_cursor, write_cursor
 from aegispay.storage.rows import to_us
+
+T = TypeVar("T")
 
 
 class MemoryStore:
@@ -24,8 +38,9 @@ class MemoryStore:
     Args:
         clock: when events are recorded.
         salt: secret from which payment ids are derived; fixed, so that tests repeat.
-        faults: for tests: called at ``before_commit`` and ``after_commit`` of each append; what it raises happens
-            there. As on a disk, an `OSError` is a `StoreUnavailableError` before and a `CommitUnknownError` after.
+        faults: for tests: called at ``before_commit`` and ``after_commit`` of each append and each change of the inbox;
+            what it raises happens there. As on a disk, an `OSError` is a `StoreUnavailableError` before and a
+            `CommitUnknownError` after.
     """
 
     def __init__(
@@ -45,6 +60,8 @@ class MemoryStore:
         self._recoveries: dict[str, int] = {}
         self._parked: dict[str, Parking] = {}
         self._gateways: dict[str, str] = {}
+        self._troubled: dict[str, PaymentRow] = {}
+        self._inbox = MemoryInbox()
 
     def __repr__(self) -> str:
         """Show the size."""
@@ -72,12 +89,19 @@ class MemoryStore:
         recorded_at = self._clock.now()
         for event, each in zip(kept, data, strict=True):
             self._add_event(append.payment_id, event, each, recorded_at)
-        self._rows[append.payment_id] = append.row
+        self._put_row(append.row)
         self._keys[append.row.merchant, append.row.idempotency_key] = append.payment_id
         version = len(self._streams[append.payment_id])
         self._fault("after_commit", CommitUnknownError)
         await _let_others_run()
         return version
+
+    def _put_row(self, row: PaymentRow) -> None:
+        self._rows[row.payment_id] = row
+        if row.in_doubt or row.has_incident:
+            self._troubled[row.payment_id] = row
+        else:
+            self._troubled.pop(row.payment_id, None)
 
     def _refuse_unfit(self, append: Append) -> None:
         payment_id, row = append.payment_id, append.row
@@ -174,6 +198,15 @@ class MemoryStore:
             counts[row.state] += 1
         return dict(counts)
 
+    async def doubts(self) -> Doubts:
+        """Count what is in doubt or has an incident."""
+        rows = self._troubled.values()
+        return Doubts(
+            payments=sum(row.in_doubt for row in rows),
+            oldest_since=min((row.doubt_since for row in rows if row.doubt_since is not None), default=None),
+            incidents=sum(row.has_incident for row in rows),
+        )
+
     async def recoveries(self) -> dict[str, int]:
         """Return the attempts so far."""
         return dict(self._recoveries)
@@ -200,6 +233,30 @@ class MemoryStore:
     async def parked(self) -> tuple[Parking, ...]:
         """Return what is parked, oldest first."""
         return tuple(sorted(self._parked.values(), key=lambda parking: (parking.parked_at, parking.payment_id)))
+
+    async def receive(self, entry: InboxEntry) -> Receipt:
+        """Keep a notification that is new."""
+        return await self._commit(lambda: self._inbox.receive(entry))
+
+    async def inbox_due(self, at: datetime, *, limit: int = 500) -> tuple[InboxEntry, ...]:
+        """Return what is due."""
+        return self._inbox.due(at, limit=checked_limit(limit))
+
+    async def inbox_merged(self, gateway: str, notification_id: str) -> None:
+        """Offer it no more."""
+        await self._commit(lambda: self._inbox.end(gateway, notification_id))
+
+    async def inbox_postpone(self, gateway: str, notification_id: str, *, due_at: datetime | None) -> None:
+        """Offer it again later, or never."""
+        await self._commit(lambda: self._inbox.postpone(gateway, notification_id, due_at=due_at))
+
+    async def _commit(self, change: Callable[[], T]) -> T:
+        await _let_others_run()
+        self._fault("before_commit", StoreUnavailableError)
+        answer = change()
+        self._fault("after_commit", CommitUnknownError)
+        await _let_others_run()
+        return answer
 
     async def save_gateway(self, name: str, data: str) -> None:
         """Keep a gateway's state."""

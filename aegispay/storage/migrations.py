@@ -5,9 +5,14 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from importlib.resources import files
 
+from aegispay.domain.evolve import replay
+from aegispay.domain.projection import project
 from aegispay.errors import NewerSchemaError, StoreOpenError
+from aegispay.storage import statements as sql
+from aegispay.storage.rows import decode_event, to_us
 
 APPLICATION_ID = 0x41506179
 """Stands in the header of every file of ours ("APay"), so that no other program's database is taken for one."""
@@ -16,18 +21,33 @@ _SALT_BYTES = 32
 
 
 def _create(database: sqlite3.Connection) -> None:
-    script = files("aegispay.storage").joinpath("schema.sql").read_text(encoding="utf-8")
-    for statement in _split(script):
-        database.execute(statement)
+    _run(database, "schema.sql")
     # Made here and nowhere else: payment ids depend on it.
     salt = secrets.token_bytes(_SALT_BYTES)
     database.executemany("INSERT INTO meta VALUES (?, ?)", [("salt", salt), ("epoch", b"\0")])
     database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
+def _date_doubts_and_renew_inbox(database: sqlite3.Connection) -> None:
+    _run(database, "schema_2.sql")
+    for (payment_id,) in database.execute("SELECT payment_id FROM payments WHERE in_doubt = 1").fetchall():
+        since = _doubt_since(database, payment_id)
+        if since is not None:
+            database.execute("UPDATE payments SET doubt_since = ? WHERE payment_id = ?", (to_us(since), payment_id))
+
+
+def _doubt_since(database: sqlite3.Connection, payment_id: str) -> datetime | None:
+    # As the events say: a doubt that was checked in vain is older than the payment's last change.
+    try:
+        payment = replay(payment_id, map(decode_event, database.execute(sql.LOAD, (payment_id, 0))))
+    except Exception:  # noqa: BLE001 - a damaged payment is for `verify` to tell, not a reason to refuse the file
+        return None
+    return None if payment is None else project(payment).doubt_since
+
+
 Step = Callable[[sqlite3.Connection], None]
 
-STEPS: tuple[Step, ...] = (_create,)
+STEPS: tuple[Step, ...] = (_create, _date_doubts_and_renew_inbox)
 """Step n brings a file from schema n to n + 1. A step that was released is never changed: add one."""
 
 SCHEMA_VERSION = len(STEPS)
@@ -100,6 +120,11 @@ def raise_epoch(database: sqlite3.Connection) -> int:
 def read_epoch(database: sqlite3.Connection) -> int:
     """Return the epoch of the engine that opened the file last."""
     return int.from_bytes(database.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()[0])
+
+
+def _run(database: sqlite3.Connection, script: str) -> None:
+    for statement in _split(files("aegispay.storage").joinpath(script).read_text(encoding="utf-8")):
+        database.execute(statement)
 
 
 def _split(script: str) -> Iterator[str]:

@@ -25,9 +25,17 @@ def from_us(us: int) -> datetime:
     return _EPOCH + timedelta(microseconds=us)
 
 
+def _optional_us(at: datetime | None) -> int | None:
+    return None if at is None else to_us(at)
+
+
+def _optional_time(us: int | None) -> datetime | None:
+    return None if us is None else from_us(us)
+
+
 ROW_COLUMNS = (
-    "payment_id, merchant, idempotency_key, state, in_doubt, has_incident, amount_minor, currency, "
-    "captured_minor, refunded_minor, customer_id, method, gateway, created_at, updated_at, wake_at"
+    "payment_id, merchant, idempotency_key, state, in_doubt, doubt_since, has_incident, amount_minor, "
+    "currency, captured_minor, refunded_minor, customer_id, method, gateway, created_at, updated_at, wake_at"
 )
 
 
@@ -39,6 +47,7 @@ def row_values(row: PaymentRow) -> tuple[Any, ...]:
         row.idempotency_key,
         row.state,
         row.in_doubt,
+        _optional_us(row.doubt_since),
         row.has_incident,
         row.amount_minor,
         row.currency,
@@ -49,11 +58,13 @@ def row_values(row: PaymentRow) -> tuple[Any, ...]:
         row.gateway,
         to_us(row.created_at),
         to_us(row.updated_at),
-        None if row.wake_at is None else to_us(row.wake_at),
+        _optional_us(row.wake_at),
     )
 
 
-CHANGED_COLUMNS = "version, state, in_doubt, has_incident, captured_minor, refunded_minor, gateway, updated_at, wake_at"
+CHANGED_COLUMNS = (
+    "version, state, in_doubt, doubt_since, has_incident, captured_minor, refunded_minor, gateway, updated_at, wake_at"
+)
 
 
 def changed_values(row: PaymentRow, version: int) -> tuple[Any, ...]:
@@ -62,12 +73,13 @@ def changed_values(row: PaymentRow, version: int) -> tuple[Any, ...]:
         version,
         row.state,
         row.in_doubt,
+        _optional_us(row.doubt_since),
         row.has_incident,
         row.captured_minor,
         row.refunded_minor,
         row.gateway,
         to_us(row.updated_at),
-        None if row.wake_at is None else to_us(row.wake_at),
+        _optional_us(row.wake_at),
         row.payment_id,
     )
 
@@ -85,17 +97,18 @@ def read_row(values: tuple[Any, ...]) -> PaymentRow:
             idempotency_key=values[2],
             state=PaymentState(values[3]),
             in_doubt=bool(values[4]),
-            has_incident=bool(values[5]),
-            amount_minor=values[6],
-            currency=values[7],
-            captured_minor=values[8],
-            refunded_minor=values[9],
-            customer_id=values[10],
-            method=values[11],
-            gateway=values[12],
-            created_at=from_us(values[13]),
-            updated_at=from_us(values[14]),
-            wake_at=None if values[15] is None else from_us(values[15]),
+            doubt_since=_optional_time(values[5]),
+            has_incident=bool(values[6]),
+            amount_minor=values[7],
+            currency=values[8],
+            captured_minor=values[9],
+            refunded_minor=values[10],
+            customer_id=values[11],
+            method=values[12],
+            gateway=values[13],
+            created_at=from_us(values[14]),
+            updated_at=from_us(values[15]),
+            wake_at=_optional_time(values[16]),
         )
     except (ValueError, OverflowError) as error:
         raise CorruptStoreError(f"the row of {values[0]} cannot be read: {error}") from error

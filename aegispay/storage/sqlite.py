@@ -15,11 +15,22 @@ from aegispay.clock import SystemClock
 from aegispay.domain.events import encode
 from aegispay.domain.state import PaymentState
 from aegispay.errors import CorruptStoreError, StoreError, StoreOpenError, StoreUnavailableError
-from aegispay.ports import Append, Clock, Parking, PaymentQuery, RowPage, StoredEvent
+from aegispay.ports import (
+    Append,
+    Clock,
+    Doubts,
+    InboxEntry,
+    Parking,
+    PaymentQuery,
+    Receipt,
+    RowPage,
+    StoredEvent,
+)
 from aegispay.storage import statements as sql
 from aegispay.storage.appends import Write
 from aegispay.storage.batching import Batcher
 from aegispay.storage.connection import BUSY_S, connect, on_thread, raw
+from aegispay.storage.inbox_rows import entry_values, read_sound_entries
 from aegispay.storage.location import locate
 from aegispay.storage.lock import FileLock
 from aegispay.storage.migrations import check_version, migrate, raise_epoch
@@ -193,6 +204,12 @@ class SqliteStore:
         except ValueError as error:
             raise CorruptStoreError(f"{self._path} is damaged: {error}") from error
 
+    async def doubts(self) -> Doubts:
+        """Count what is in doubt or has an incident."""
+        ((payments, oldest_us, incidents),) = await self._select(sql.DOUBTS)
+        since = None if oldest_us is None else from_us(oldest_us)
+        return Doubts(payments=payments, oldest_since=since, incidents=incidents)
+
     # --- recovery and parking -----------------------------------------------------------------------
 
     async def recoveries(self) -> dict[str, int]:
@@ -223,6 +240,31 @@ class SqliteStore:
         """Return what is parked, oldest first."""
         rows = await self._select(sql.PARKED)
         return tuple(Parking(payment_id=row[0], cause=row[1], parked_at=from_us(row[2])) for row in rows)
+
+    # --- notifications ------------------------------------------------------------------------------
+
+    async def receive(self, entry: InboxEntry) -> Receipt:
+        """Keep a notification that is new."""
+        known = (entry.gateway, entry.notification.id)
+        new, digests = await self._write((sql.RECEIVE, entry_values(entry)), (sql.DIGEST, known))
+        if new:
+            return Receipt.STORED
+        return Receipt.DUPLICATE if digests == [(entry.digest,)] else Receipt.CONFLICT
+
+    async def inbox_due(self, at: datetime, *, limit: int = 500) -> tuple[InboxEntry, ...]:
+        """Return what is due; what cannot be read is left out, and named by `verify`."""
+        return read_sound_entries(await self._select(sql.INBOX_DUE, (to_us(at), checked_limit(limit))))
+
+    async def inbox_merged(self, gateway: str, notification_id: str) -> None:
+        """Offer it no more."""
+        await self._write((sql.MERGED, (gateway, notification_id)))
+
+    async def inbox_postpone(self, gateway: str, notification_id: str, *, due_at: datetime | None) -> None:
+        """Offer it again later, or never."""
+        if due_at is None:
+            await self._write((sql.GIVE_UP, (gateway, notification_id)))
+        else:
+            await self._write((sql.POSTPONE, (to_us(due_at), gateway, notification_id)))
 
     # --- gateways -----------------------------------------------------------------------------------
 

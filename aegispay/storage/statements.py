@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aegispay.storage.inbox_rows import ENTRY_COLUMNS
 from aegispay.storage.rows import EVENT_COLUMNS
 
 _UNPARKED = "NOT EXISTS (SELECT 1 FROM parking WHERE parking.payment_id = payments.payment_id)"
@@ -15,6 +16,11 @@ UNFINISHED = (
     f"AND {_UNPARKED} ORDER BY created_at, payment_id"
 )
 COUNT_STATES = "SELECT state, count(*) FROM payments GROUP BY state"
+DOUBTS = (
+    "SELECT (SELECT count(*) FROM payments INDEXED BY payments_in_doubt WHERE in_doubt = 1), "
+    "(SELECT min(doubt_since) FROM payments INDEXED BY payments_doubt_since WHERE doubt_since IS NOT NULL), "
+    "(SELECT count(*) FROM payments INDEXED BY payments_incident WHERE has_incident = 1)"
+)
 
 RECOVERIES = "SELECT payment_id, attempts FROM recoveries"
 COUNT_RECOVERY = (
@@ -29,3 +35,23 @@ PARKED = "SELECT payment_id, cause, parked_at FROM parking ORDER BY parked_at, p
 
 SAVE_GATEWAY = "INSERT INTO gateways VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET data = excluded.data"
 LOAD_GATEWAYS = "SELECT name, data FROM gateways"
+
+RECEIVE = (
+    f"INSERT INTO webhook_inbox ({ENTRY_COLUMNS}, state) VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting') "  # noqa: S608
+    "ON CONFLICT (gateway, notification_id) DO NOTHING RETURNING 1"
+)
+DIGEST = "SELECT digest FROM webhook_inbox WHERE gateway = ? AND notification_id = ?"
+INBOX_DUE = (
+    f"SELECT {ENTRY_COLUMNS} FROM webhook_inbox INDEXED BY webhook_inbox_due "  # noqa: S608 - constant columns
+    "WHERE state = 'waiting' AND due_at <= ? ORDER BY due_at, gateway, notification_id LIMIT ?"
+)
+MERGED = "UPDATE webhook_inbox SET state = 'merged' WHERE gateway = ? AND notification_id = ?"
+POSTPONE = (
+    "UPDATE webhook_inbox SET tries = tries + 1, due_at = ? "
+    "WHERE gateway = ? AND notification_id = ? AND state = 'waiting'"
+)
+GIVE_UP = (
+    "UPDATE webhook_inbox SET tries = tries + 1, state = 'given_up' "
+    "WHERE gateway = ? AND notification_id = ? AND state = 'waiting'"
+)
+INBOX = f"SELECT {ENTRY_COLUMNS} FROM webhook_inbox"  # noqa: S608 - constant columns

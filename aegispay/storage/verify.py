@@ -15,8 +15,10 @@ from aegispay.domain.payment import Payment
 from aegispay.domain.projection import project
 from aegispay.errors import CorruptStoreError, StoreOpenError
 from aegispay.ports import StoreReport
+from aegispay.storage import statements as sql
 from aegispay.storage.chain import GENESIS, link
 from aegispay.storage.connection import uri
+from aegispay.storage.inbox_rows import read_entry
 from aegispay.storage.location import locate
 from aegispay.storage.migrations import check_version
 from aegispay.storage.rows import ROW_COLUMNS, decode_event, row_values
@@ -98,6 +100,7 @@ class _Audit:
             self._check_log()
             for (payment_id,) in self._database.execute(_ROWS_WITHOUT_EVENTS):
                 self._problem(f"{payment_id} is in the table of payments, but has no events")
+            self._check_inbox()
         except sqlite3.DatabaseError as error:
             self._problem(f"the file is damaged: {error}; reading ended after event {self._events}")
         return StoreReport(events=self._events, payments=self._payments, problems=tuple(self._problems))
@@ -201,3 +204,10 @@ class _Audit:
             for name, stored, said in zip(ROW_COLUMNS.split(", "), unread.row[1:], right, strict=True):
                 if stored != said:
                     self._problem(f"{payment_id}: the table says {name} = {stored!r}, the events say {said!r}")
+
+    def _check_inbox(self) -> None:
+        for row in self._database.execute(sql.INBOX):
+            try:
+                read_entry(row)
+            except CorruptStoreError as error:
+                self._problem(str(error))

@@ -11,9 +11,10 @@ from typing import Any
 
 from aegispay.domain import commands as c
 from aegispay.domain.draft import Draft
+from aegispay.domain.notification import Notification, NotificationKind
 from aegispay.domain.payment import Payment
 from aegispay.domain.projection import project
-from aegispay.ports import Append
+from aegispay.ports import Append, InboxEntry
 from tests import builders as b
 
 CHARGE = (b.authenticate(), b.start())
@@ -93,3 +94,18 @@ async def write(store: Any, *streams: Stream, steps: tuple[tuple[c.Command, ...]
     for stream in streams:
         for append in stream.all(*steps):
             await store.append(append)
+
+
+def entry(
+    gateway: str = "alpha", notification_id: str = "evt_1", *, digest: str = "d", after_s: float = 0, **changes: Any
+) -> InboxEntry:
+    """Return a notification that arrived, and is due, so long after `builders.NOW`."""
+    at = b.NOW + timedelta(seconds=after_s)
+    said = {
+        "id": notification_id,
+        "kind": NotificationKind.CHARGE,
+        "reference": f"{b.ID}-a1",
+        "outcome": b.approved(),
+    }
+    notification = Notification(**(said | changes))
+    return InboxEntry(gateway=gateway, notification=notification, digest=digest, received_at=at, due_at=at)

@@ -223,6 +223,7 @@ async def test_every_change_of_a_row_is_kept(store):
     changed = stream.then(
         *APPROVE,
         in_doubt=True,
+        doubt_since=b.LATER + timedelta(microseconds=2),
         has_incident=True,
         captured_minor=3,
         refunded_minor=2,

@@ -16,7 +16,7 @@ from aegispay.errors import StoreError, ValidationError, VersionConflictError
 from aegispay.ports import Parking, PaymentQuery
 from aegispay.storage.verify import verify
 from tests import builders as b
-from tests.contracts.stores import APPROVE, CHARGE, DOUBT, StillClock, Stream
+from tests.contracts.stores import APPROVE, CHARGE, DOUBT, StillClock, Stream, entry
 
 Call = tuple[str, tuple[Any, ...], dict[str, Any]]
 
@@ -31,7 +31,10 @@ class History:
         self.cursors: list[str] = []
 
     def call(self) -> Call:
-        kinds = (self._new, self._next, self._next, self._stale, self._list, self._list, self._read, self._other)
+        kinds = (
+            *(self._new, self._next, self._next, self._stale),
+            *(self._list, self._list, self._read, self._other, self._notify),
+        )
         return self.source.choice(kinds)()
 
     def _new(self) -> Call:
@@ -90,8 +93,22 @@ class History:
             ("due", (at,), {"limit": limit}),
             ("unfinished", (), {}),
             ("count_states", (), {}),
+            ("doubts", (), {}),
+            ("inbox_due", (at,), {"limit": limit}),
             ("parked", (), {}),
             ("load_gateways", (), {}),
+        ]
+        return self.source.choice(calls)
+
+    def _notify(self) -> Call:
+        known = (self.source.choice(["alpha", "beta"]), f"evt_{self.source.randrange(12)}")
+        after_s = self.source.choice([0, 5, 30, None])
+        due_at = None if after_s is None else b.NOW + timedelta(seconds=after_s)
+        calls: list[Call] = [
+            ("receive", (entry(*known, digest=self.source.choice("dde")),), {}),
+            ("receive", (entry(*known, after_s=self.source.randrange(9)),), {}),
+            ("inbox_postpone", known, {"due_at": due_at}),
+            ("inbox_merged", known, {}),
         ]
         return self.source.choice(calls)
 
@@ -132,6 +149,7 @@ async def compare(memory: Any, disk: Any, seed: int) -> int:
         kinds.add(call[0])
         if getattr(in_memory, "next_cursor", None):
             history.cursors.append(in_memory.next_cursor)
+    assert await memory.inbox_due(b.LATER) == await disk.inbox_due(b.LATER)
     assert await memory.read_all(limit=10_000) == await disk.read_all(limit=10_000)
     return len(kinds)
 
@@ -148,5 +166,5 @@ def test_both_stores_answer_every_operation_of_a_random_history_alike(tmp_path, 
         finally:
             await disk.close()
 
-    assert asyncio.run(main()) > 8
+    assert asyncio.run(main()) > 11
     assert verify(path).problems == ()

@@ -7,7 +7,7 @@ from typing import Any
 
 import aegispay.assembly
 from aegispay.actors.payment import PaymentActor
-from aegispay.ports import ChargeRequest
+from aegispay.ports import ChargeRequest, GatewayRequest, OperationRequest
 
 
 class CrashError(RuntimeError):
@@ -76,10 +76,25 @@ class FragileGateway:
     async def charge(self, request: ChargeRequest) -> Any:
         return await self._call("charge", self._behind.charge, request)
 
+    async def authorize(self, request: ChargeRequest) -> Any:
+        return await self._call("authorization", self._behind.authorize, request)
+
+    async def capture(self, request: OperationRequest) -> Any:
+        return await self._call("capture", self._behind.capture, request)
+
+    async def void(self, request: OperationRequest) -> Any:
+        return await self._call("void", self._behind.void, request)
+
+    async def refund(self, request: OperationRequest) -> Any:
+        return await self._call("refund", self._behind.refund, request)
+
     async def fetch_payment(self, request: ChargeRequest) -> Any:
         return await self._call("look-up", self._behind.fetch_payment, request)
 
-    async def _call(self, what: str, call: Callable[..., Any], request: ChargeRequest) -> Any:
+    async def fetch_operation(self, request: OperationRequest) -> Any:
+        return await self._call("look-up of an operation", self._behind.fetch_operation, request)
+
+    async def _call(self, what: str, call: Callable[..., Any], request: GatewayRequest) -> Any:
         self._places.reach(f"before {what} at {self.name}", self._strike)
         answer = await call(request)
         self._places.reach(f"after {what} at {self.name}", self._strike)
@@ -110,7 +125,7 @@ class Sick:
             async def on_receive(self, message: Any) -> Any:
                 name = type(message).__name__
                 if name in sick.everybody_over or (
-                    self._id in sick.ids and (not sick.message_types or name in sick.message_types)
+                    self._desk.id in sick.ids and (not sick.message_types or name in sick.message_types)
                 ):
                     raise CrashError(name)
                 return await super().on_receive(message)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import aegispay.assembly
+import aegispay.registry
 from aegispay import EngineFailedError, PaymentState
 from aegispay.actors.gateway import CallEnded, GatewayActor
 from aegispay.actors.router import RouterActor
@@ -22,7 +23,8 @@ ACTORS = ("gateway:alpha", "router", "scheduler")
 @pytest.fixture(autouse=True)
 def _mortal(monkeypatch):
     """Let the three kinds of actors die of poison."""
-    for kind in (GatewayActor, RouterActor, SchedulerActor):
+    monkeypatch.setattr(aegispay.registry, GatewayActor.__name__, mortal(GatewayActor))
+    for kind in (RouterActor, SchedulerActor):
         monkeypatch.setattr(aegispay.assembly, kind.__name__, mortal(kind))
 
 
@@ -151,7 +153,7 @@ async def test_probes_whose_end_a_crash_swallowed_do_not_keep_a_gateway_out_for_
                 raise CrashError("over the end of a call")
             return super().on_receive(message)
 
-    monkeypatch.setattr(aegispay.assembly, "GatewayActor", Swallowing)
+    monkeypatch.setattr(aegispay.registry, "GatewayActor", Swallowing)
     world = World("alpha")
     policy = BreakerPolicy(failures_max=2, open_s=10.0)
     async with world.engine(breaker=policy) as aegis:

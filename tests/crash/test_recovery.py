@@ -51,7 +51,7 @@ async def start_with_a_deadly_payment(monkeypatch, world, starts):
 
     class Deadly(PaymentActor):
         async def on_receive(self, message: Any) -> Any:
-            if isinstance(message, Wake) and self._id == id_of(world, "deadly"):
+            if isinstance(message, Wake) and self._desk.id == id_of(world, "deadly"):
                 living[-1].die()
             return await super().on_receive(message)
 

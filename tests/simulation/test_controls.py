@@ -35,7 +35,7 @@ def test_failover_after_an_unknown_outcome_is_seen(monkeypatch):
     judge = charging.as_evidence
 
     def guess(purpose: Purpose, outcome: Any) -> Any:
-        if purpose is Purpose.CHARGE and isinstance(outcome, OutcomeUnknown):
+        if purpose is Purpose.SEND and isinstance(outcome, OutcomeUnknown):
             return NotProcessed(reason=Reason.NOT_SENT, message="a guess")
         return judge(purpose, outcome)
 

@@ -20,17 +20,19 @@ from aegispay import (
     PaymentNotFoundError,
     PaymentParkedError,
     PaymentTimeoutError,
+    SimulatedGateway,
     StoreError,
 )
 from aegispay.domain.breaker import BreakerPolicy
 from aegispay.errors import EngineClosedError
+from aegispay.gateways.ledger import MemoryLedger
 from aegispay.ports import StoredEvent
 from aegispay.testing import run_virtual, running_clock
 from tests.crash.points import Poison
 from tests.integration.engine.rig import elapse
 from tests.simulation.orders import Order, draw_orders
 from tests.simulation.process import DeadError, Outside, Process
-from tests.simulation.providers import CONTRACTS, Line, Provider, TimedLedger
+from tests.simulation.providers import CONTRACTS, Line
 from tests.simulation.trouble import Trouble
 
 STORM_S = 40.0
@@ -74,7 +76,7 @@ class Story:
     seed: int
     events: dict[str, tuple[StoredEvent, ...]]
     rows: dict[str, Any]
-    ledger: TimedLedger
+    ledger: MemoryLedger
     final: dict[str, Payment]
     answers: list[Answer]
     conflicts: list[Order]
@@ -100,10 +102,10 @@ class World:
         self.draw = random.Random(f"{self.seed}:world")
         self.trouble = Trouble.of(self.seed)
         self.disk = MemoryStore(clock=self.clock)
-        self.ledger = TimedLedger(self.clock)
+        self.ledger = MemoryLedger()
         kinds = self.draw.sample(sorted(CONTRACTS), self.draw.randint(2, 3))
         self.providers = [
-            Provider(
+            SimulatedGateway(
                 kind,
                 seed=self.seed,
                 contract=CONTRACTS[kind],

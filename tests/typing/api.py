@@ -15,6 +15,7 @@ from aegispay import (
     AegisPayError,
     Approved,
     BlockingAegisPay,
+    CaptureSupport,
     Card,
     ChargeRequest,
     Customer,
@@ -49,7 +50,9 @@ class OwnGateway:
     """Fits the protocol without inheriting from it."""
 
     name = "own"
-    contract = GatewayContract(lookup=LookupAuthority.ADVISORY, timeout_s=5)
+    contract = GatewayContract(
+        lookup=LookupAuthority.ADVISORY, timeout_s=5, capture=CaptureSupport.NONE, void=False, refund=False
+    )
 
     async def charge(self, request: ChargeRequest) -> Outcome:
         return Approved(reference="r", amount_minor=request.money.amount_minor, currency=request.money.currency)

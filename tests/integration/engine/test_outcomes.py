@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from aegispay import AttemptStatus, PaymentState, Reason, RetryPolicy
-from aegispay.gateways.script import DECLINES, FAULTS, REQUIRES_ACTION_TOKEN
+from aegispay.gateways.script import DECLINES, FAULTS, PARTIAL_TOKEN, REQUIRES_ACTION_TOKEN
 from tests.integration.engine.rig import World, elapse, order, virtual
 
 NOTHING: list[tuple[str, int]] = []
@@ -67,6 +67,10 @@ ENDINGS: dict[str, Ending] = {
     "tok_raise_before_charge": Ending(
         PaymentState.PROCESSING, ["alpha"], NOTHING, at_first=PaymentState.PROCESSING, in_doubt=True
     ),
+    # taken on, and never decided
+    "tok_pending": Ending(PaymentState.PROCESSING, ["alpha"], NOTHING, at_first=PaymentState.PROCESSING, in_doubt=True),
+    # only the part of it that is authorized can be had, and this payment asks for all of it at once
+    PARTIAL_TOKEN: Ending(PaymentState.FAILURE, ["alpha"], NOTHING, Reason.INSUFFICIENT_FUNDS),
     # charged, but something else than asked: never success, a person must look
     "tok_wrong_amount": Ending(
         PaymentState.PROCESSING,
@@ -87,7 +91,7 @@ ENDINGS: dict[str, Ending] = {
 
 
 def test_the_table_covers_the_whole_script():
-    assert set(ENDINGS) == {*DECLINES, *FAULTS, REQUIRES_ACTION_TOKEN}
+    assert set(ENDINGS) == {*DECLINES, *FAULTS, REQUIRES_ACTION_TOKEN, PARTIAL_TOKEN}
 
 
 @pytest.mark.parametrize("token", ENDINGS)

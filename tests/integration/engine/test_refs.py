@@ -106,7 +106,7 @@ def told(payment, answer):
     call = GatewayCall(
         payment_id=payment.id,
         operation_id=attempt.operation_id,
-        purpose=Purpose.CHARGE,
+        purpose=Purpose.SEND,
         request=request,
         start_before=0.0,
     )

@@ -22,6 +22,16 @@ def two_refunds() -> Payment:
     return b.after(b.refund(1_000, "ref-1"), b.refund(1_000, "ref-2"), payment=b.succeeded())
 
 
+def one_refund() -> Payment:
+    return b.after(b.refund(1_000), b.recorded("ref-1", amount_minor=1_000), payment=b.succeeded())
+
+
+def capture_beside_what_was_voided() -> Payment:
+    payment = b.after(b.capture(1_000, is_final=False), b.recorded("cap-1", amount_minor=1_000), payment=b.authorized())
+    voided = b.after(b.cancel(), payment=b.authorized()).operations[0]
+    return replace(payment, operations=(*payment.operations, replace(voided, status=OperationStatus.SUCCEEDED)))
+
+
 def void_beside_capture() -> Payment:
     payment = b.after(b.capture(1_000, is_final=False), payment=b.authorized())
     voided = b.after(b.cancel(), payment=b.authorized()).operations[0]
@@ -38,13 +48,16 @@ BROKEN = {
     "I-05": lambda: with_attempts(b.processing(), {"status": FAILED}, {"number": 2}),
     "I-06": lambda: replace(b.processing(), state=S.CANCELLED),
     "I-07": lambda: replace(b.succeeded(), captured_minor=0),
-    "I-08": lambda: replace(b.succeeded(), refunded_minor=1),
+    "I-08": lambda: replace(one_refund(), state=S.SUCCESS),
     "I-09": lambda: replace(b.authorized(), authorized_minor=0),
     "I-10": lambda: replace(b.authorized(), authorized_minor=0, attempts=b.in_doubt().attempts),
     "I-11": lambda: replace(b.processing(), failure=Failure(reason=Reason.TIMEOUT)),
     "I-12": lambda: replace(b.in_state(S.REQUIRES_ACTION), action=None),
     "I-13": void_beside_capture,
     "I-14": lambda: replace(two_refunds(), operations=(two_refunds().operations[0],) * 2),
+    "I-15": lambda: replace(one_refund(), refunded_minor=2_000),
+    "I-16": capture_beside_what_was_voided,
+    "I-17": lambda: replace(b.after(b.chargeback(2_000), payment=one_refund()), charged_back_minor=9_001),
 }  # fmt: skip
 
 

@@ -7,8 +7,9 @@ import pytest
 from aegispay.domain import commands as c
 from aegispay.domain.decide import decide
 from aegispay.domain.invariants import check
+from aegispay.domain.keys import cancel_id
 from aegispay.domain.outcome import ActionKind, NextAction, Reason
-from aegispay.domain.payment import Payment
+from aegispay.domain.payment import Payment, wake_at
 from aegispay.domain.rejection import Rejection
 from aegispay.domain.state import AttemptStatus, PaymentState
 from tests import builders as b
@@ -58,8 +59,16 @@ def cancel_remembered(**changes) -> Payment:
     return b.after(b.cancel(), payment=b.in_doubt(**changes))
 
 
-def expire(after: timedelta) -> c.ExpirePayment:
-    return c.ExpirePayment(at=b.NOW + after)
+def cancelled_in_its_challenge(**changes) -> Payment:
+    return b.after(b.outcome(b.wants_payer()), b.cancel(), payment=b.processing(**changes))
+
+
+def release_failed() -> Payment:
+    return b.after(b.recorded(cancel_id(b.ID, 1), b.not_sent()), payment=b.cancelled_too_late(capture="manual"))
+
+
+def return_failed() -> Payment:
+    return b.after(b.recorded(cancel_id(b.ID, 1), b.not_sent()), payment=b.cancelled_too_late())
 
 
 WEEK = timedelta(days=7)
@@ -78,9 +87,9 @@ ROWS = {
         challenged_before_any_attempt, complete(is_passed=False), ["failed"], S.FAILURE),
     "challenge failed in the attempt": (
         challenged_in_its_attempt, complete(is_passed=False), ["attempt_failed", "failed"], S.FAILURE),
-    "challenge expired before the attempt": (challenged_before_any_attempt, expire(QUARTER), ["failed"], S.FAILURE),
+    "challenge expired before the attempt": (challenged_before_any_attempt, b.expire(QUARTER), ["failed"], S.FAILURE),
     "challenge expired in the attempt": (
-        challenged_in_its_attempt, expire(QUARTER), ["attempt_failed", "failed"], S.FAILURE),
+        challenged_in_its_attempt, b.expire(QUARTER), ["attempt_failed", "failed"], S.FAILURE),
     "refused at first": (lambda: b.in_state(S.INITIATED), refuse(), ["failed"], S.FAILURE),
     "refused when authenticated": (lambda: b.in_state(S.AUTHENTICATED), refuse(), ["failed"], S.FAILURE),
     "attempt started": (lambda: b.in_state(S.AUTHENTICATED), b.start(), ["processing"], S.PROCESSING),
@@ -98,12 +107,33 @@ ROWS = {
     "failed, none left": (b.processing, b.outcome(b.hard()), ["attempt_failed", "failed"], S.FAILURE),
     "captured": (capture_requested, b.recorded("cap-1"), ["capture_succeeded", "succeeded"], S.SUCCESS),
     "voided": (void_requested, b.recorded("void-1"), ["void_succeeded", "cancelled"], S.CANCELLED),
-    "authorization expired": (b.authorized, expire(WEEK), ["cancelled"], S.CANCELLED),
-    "never processed": (lambda: b.in_state(S.INITIATED), expire(WEEK), ["cancelled"], S.CANCELLED),
+    "authorization expired": (b.authorized, b.expire(WEEK), ["cancelled"], S.CANCELLED),
+    "never processed": (lambda: b.in_state(S.INITIATED), b.expire(WEEK), ["cancelled"], S.CANCELLED),
     "cancelled at first": (lambda: b.in_state(S.INITIATED), b.cancel(), ["cancelled"], S.CANCELLED),
     "cancelled when authenticated": (lambda: b.in_state(S.AUTHENTICATED), b.cancel(), ["cancelled"], S.CANCELLED),
-    "cancelled during a challenge": (
-        challenged_in_its_attempt, b.cancel(), ["attempt_failed", "cancelled"], S.CANCELLED),
+    "cancelled during a challenge before the attempt": (
+        challenged_before_any_attempt, b.cancel(), ["cancelled"], S.CANCELLED),
+    "cancel during a challenge in the attempt": (
+        challenged_in_its_attempt, b.cancel(), ["cancel_requested"], S.REQUIRES_ACTION),
+    "cancel remembered, challenge failed": (
+        cancelled_in_its_challenge, complete(is_passed=False), ["attempt_failed", "cancelled"], S.CANCELLED),
+    "cancel remembered, challenge expired": (
+        cancelled_in_its_challenge, b.expire(QUARTER), ["attempt_failed", "cancelled"], S.CANCELLED),
+    "cancel remembered, challenge declined": (
+        cancelled_in_its_challenge, b.outcome(b.soft()), ["attempt_failed", "cancelled"], S.CANCELLED),
+    "cancel remembered, challenge passed for capture": (
+        lambda: cancelled_in_its_challenge(capture="manual"), b.outcome(b.approved()),
+        ["action_completed", "authorized", "void_requested"], S.AUTHORIZED),
+    "cancel remembered, challenge passed and charged": (
+        cancelled_in_its_challenge, b.outcome(b.approved()),
+        ["action_completed", "succeeded", "refund_requested"], S.SUCCESS),
+    "authorized in part": (
+        lambda: b.processing(capture="manual"), b.outcome(b.approved(amount_minor=6_000, is_partial=True)),
+        ["authorized"], S.AUTHORIZED),
+    "expiry announced": (b.authorized, b.expire(WEEK * 4 / 5), ["authorization_expiring"], S.AUTHORIZED),
+    "charged back": (b.succeeded, b.chargeback(), ["charged_back"], S.SUCCESS),
+    "release tried again": (release_failed, b.repeat_cancel(), ["void_requested"], S.AUTHORIZED),
+    "return tried again": (return_failed, b.repeat_cancel(), ["refund_requested"], S.SUCCESS),
     "cancelled between attempts": (
         lambda: b.after(b.outcome(b.not_sent()), payment=b.processing()), b.cancel(), ["cancelled"], S.CANCELLED),
     "cancel in the attempt": (b.processing, b.cancel(), ["cancel_requested"], S.PROCESSING),
@@ -193,15 +223,16 @@ def test_a_remembered_cancel_is_not_asked_for_twice():
     assert decide(cancel_remembered(), b.cancel()) == ()
 
 
-def test_a_payer_is_not_sent_to_a_challenge_of_a_payment_that_is_being_cancelled():
-    payment = b.after(b.cancel(), payment=b.processing())
-    assert b.names(b.decided(payment, b.outcome(b.wants_payer()))) == ["attempt_failed", "cancelled"]
+def test_a_challenge_of_a_payment_that_is_being_cancelled_is_waited_for_because_the_payer_may_pass_it_at_the_gateway():
+    payment = b.after(b.cancel(), b.outcome(b.wants_payer()), payment=b.processing())
+    assert (payment.state, payment.is_cancel_requested) == (S.REQUIRES_ACTION, True)
+    assert wake_at(payment) == ACTION_ENDS_AT
 
 
 def test_a_remembered_cancel_voids_exactly_the_authorized_amount_under_a_key_of_its_own():
     payment = b.after(b.outcome(b.approved()), payment=cancel_remembered(capture="manual"))
     (void,) = payment.operations
-    assert (void.amount_minor, void.idempotency_key) == (b.AMOUNT, f"{b.ID}-cancel")
+    assert (void.amount_minor, void.idempotency_key) == (b.AMOUNT, f"{b.ID}-cancel-alpha")
 
 
 @pytest.mark.parametrize("state", [S.CANCELLED, S.AUTHENTICATED])
@@ -212,16 +243,16 @@ def test_a_goal_already_reached_is_no_error(state):
 
 @pytest.mark.parametrize("build", [challenged_before_any_attempt, challenged_in_its_attempt, b.authorized])
 def test_nothing_expires_before_its_time(build):
-    assert decide(build(), expire(QUARTER - timedelta(seconds=1))) is Rejection.NOT_YET_EXPIRED
+    assert decide(build(), b.expire(QUARTER - timedelta(seconds=1))) is Rejection.NOT_YET_EXPIRED
 
 
 @pytest.mark.parametrize("state", [S.AUTHENTICATED, S.PROCESSING, S.SUCCESS, S.FAILURE, S.CANCELLED, S.REFUNDED])
 def test_time_alone_ends_nothing_that_may_have_moved_money(state):
-    assert decide(b.in_state(state), expire(timedelta(days=365))) is Rejection.NOT_ALLOWED_IN_THIS_STATE
+    assert decide(b.in_state(state), b.expire(timedelta(days=365))) is Rejection.NOT_ALLOWED_IN_THIS_STATE
 
 
 def test_a_doubt_never_expires():
-    assert decide(b.in_doubt(), expire(timedelta(days=3650))) is Rejection.NOT_ALLOWED_IN_THIS_STATE
+    assert decide(b.in_doubt(), b.expire(timedelta(days=3650))) is Rejection.NOT_ALLOWED_IN_THIS_STATE
 
 
 def test_a_passed_challenge_leaves_the_attempt_open_and_due_to_be_asked_about():
@@ -234,9 +265,9 @@ def test_a_passed_challenge_leaves_the_attempt_open_and_due_to_be_asked_about():
 def test_an_authorization_captured_in_part_ends_as_success_when_it_lapses():
     part = b.after(b.capture(3_000, is_final=False), b.recorded("cap-1", amount_minor=3_000), payment=b.authorized())
     assert part.state is S.AUTHORIZED
-    lapsed = check(b.after(expire(WEEK), payment=part))
+    lapsed = check(b.after(b.expire(WEEK), payment=part))
     assert (lapsed.state, lapsed.captured_minor) == (S.SUCCESS, 3_000)
 
 
 def test_an_authorization_does_not_lapse_while_a_capture_is_open():
-    assert decide(capture_requested(), expire(WEEK)) is Rejection.OPERATION_STILL_OPEN
+    assert decide(capture_requested(), b.expire(WEEK)) is Rejection.OPERATION_STILL_OPEN

@@ -4,6 +4,7 @@ import pytest
 
 from aegispay.domain import commands as c
 from aegispay.domain.decide import decide
+from aegispay.domain.evidence import Evidence
 from aegispay.domain.invariants import check
 from aegispay.domain.outcome import (
     Declined,
@@ -136,7 +137,7 @@ def test_each_check_without_news_is_counted_and_sets_the_next_one():
 
 
 def test_evidence_is_on_record_before_what_it_proves():
-    command = b.outcome(b.approved(), evidence="lookup", detail="seen at 12:00")
+    command = b.outcome(b.approved(), evidence=Evidence.LOOKUP, detail="seen at 12:00")
     resolved, succeeded = b.decided(b.in_doubt(), command)
     assert (resolved.number, resolved.evidence, resolved.detail) == (1, "lookup", "seen at 12:00")
     assert succeeded.reference == "ref-1"
@@ -144,7 +145,7 @@ def test_evidence_is_on_record_before_what_it_proves():
 
 def test_a_doubt_proven_not_executed_opens_the_way_to_another_gateway():
     absent = NotProcessed(reason=Reason.NEVER_RECEIVED)
-    payment = b.after(b.outcome(absent, evidence="lookup"), payment=b.in_doubt())
+    payment = b.after(b.outcome(absent, evidence=Evidence.LOOKUP), payment=b.in_doubt())
     assert (payment.in_doubt, payment.open_attempt, payment.state) == (False, None, PaymentState.PROCESSING)
 
 

@@ -15,7 +15,14 @@ PARK = c.ParkPayment(at=b.NOW, cause="crashed too often")
 UNPARK = c.UnparkPayment(at=b.NOW, operator="olga")
 OPEN = c.OpenIncident(at=b.NOW, incident_id="i-1", reason=Reason.AMOUNT_MISMATCH, detail="d")
 CLOSE = c.CloseIncident(at=b.NOW, incident_id="i-1", operator="olga", detail="refunded by hand")
-TAKEN_WHILE_PARKED = (c.RecordOutcome, c.RecordOperation, c.OpenIncident, c.CloseIncident, c.UnparkPayment)
+TAKEN_WHILE_PARKED = (
+    c.RecordOutcome,
+    c.RecordOperation,
+    c.ReportChargeback,
+    c.OpenIncident,
+    c.CloseIncident,
+    c.UnparkPayment,
+)
 
 
 @pytest.mark.parametrize("state", PaymentState)

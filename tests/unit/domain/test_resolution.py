@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from aegispay.domain.contract import GatewayContract, LookupAuthority
+from aegispay.domain.delays import CHECK_DELAYS_S, check_delay_s
 from aegispay.domain.outcome import (
     Duplicate,
     GatewayMisconfigured,
@@ -15,10 +16,8 @@ from aegispay.domain.outcome import (
     Reason,
 )
 from aegispay.domain.resolution import (
-    CHECK_DELAYS_S,
     Purpose,
     as_evidence,
-    check_delay_s,
     first_step,
     may_resend,
     proves_absence,
@@ -99,7 +98,7 @@ ALL = [
 
 @pytest.mark.parametrize("outcome", ALL, ids=lambda o: o.type)
 def test_the_charges_own_answer_is_taken_as_it_is(outcome):
-    assert as_evidence(Purpose.CHARGE, outcome) is outcome
+    assert as_evidence(Purpose.SEND, outcome) is outcome
 
 
 @pytest.mark.parametrize("purpose", [Purpose.LOOKUP, Purpose.RESEND])

@@ -13,6 +13,7 @@ from tests import builders as b
 
 S = PaymentState
 WEEK = b.NOW + timedelta(days=7)
+FOUR_FIFTHS = b.NOW + timedelta(days=7) * 4 / 5
 ANSWER_DUE = b.NOW + timedelta(seconds=40)
 
 
@@ -23,7 +24,7 @@ ANSWER_DUE = b.NOW + timedelta(seconds=40)
         (S.REQUIRES_ACTION, b.NOW + timedelta(minutes=15)),
         (S.AUTHENTICATED, b.NOW),
         (S.PROCESSING, ANSWER_DUE),
-        (S.AUTHORIZED, WEEK),
+        (S.AUTHORIZED, FOUR_FIFTHS),
         (S.SUCCESS, None),
         (S.FAILURE, None),
         (S.CANCELLED, None),

@@ -6,7 +6,17 @@ import asyncio
 
 import pytest
 
-from aegispay import Approved, Declined, DeclineKind, NotFound, NotProcessed, NotSentError, OutcomeUnknown, Reason
+from aegispay import (
+    Approved,
+    Declined,
+    DeclineKind,
+    GatewayContract,
+    NotFound,
+    NotProcessed,
+    NotSentError,
+    OutcomeUnknown,
+    Reason,
+)
 from aegispay.actors.answers import answer_of
 
 GOOD = Approved(reference="r-1", amount_minor=1, currency="USD")
@@ -18,7 +28,7 @@ def answer_to(what, *, may_be_absent=False):
             raise what
         return what
 
-    return asyncio.run(answer_of(ask, None, gateway="odd", may_be_absent=may_be_absent))
+    return asyncio.run(answer_of(ask, None, contract=GatewayContract(), gateway="odd", may_be_absent=may_be_absent))
 
 
 def test_an_outcome_passes_unchanged():
@@ -45,7 +55,10 @@ def test_an_exceptions_own_words_are_not_kept():
 def test_our_own_cancellation_is_not_an_answer():
     async def main():
         never = asyncio.Event()
-        task = asyncio.create_task(answer_of(lambda _request: never.wait(), None, gateway="odd", may_be_absent=False))
+        waiting = answer_of(
+            lambda _request: never.wait(), None, contract=GatewayContract(), gateway="odd", may_be_absent=False
+        )
+        task = asyncio.create_task(waiting)
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -17,7 +17,7 @@ from tests.integration.engine.rig import Adapter, approval, elapse, virtual
 OPERATION = f"{b.ID}-a1"
 
 
-def call_to(purpose=Purpose.CHARGE, *, start_before=10.0, operation_id=OPERATION):
+def call_to(purpose=Purpose.SEND, *, start_before=10.0, operation_id=OPERATION):
     made = b.request()
     request = ChargeRequest(
         payment_id=b.ID,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aegispay import IllegalTransitionError
-from aegispay.actors.charging import apply
+from aegispay.actors.services import apply
 from aegispay.domain.draft import Draft
 from aegispay.domain.rejection import Rejection
 from tests import builders as b

@@ -256,7 +256,7 @@ def test_the_challenge_token_sends_the_payer_away_and_charges_nothing():
 
     assert isinstance(found, RequiresAction)
     assert found.action.url == "https://alpha.example/challenge/pay_1-a1"
-    assert list(gateway.ledger.entries()) == []
+    assert charges(gateway.ledger) == {}
 
 
 def test_faults_that_surely_did_nothing_say_so():

@@ -180,10 +180,15 @@ def test_a_reader_refuses_an_empty_file_and_one_that_was_not_brought_up_to_date(
         migrate(database, "x.db")
         check_version(database, "x.db")
         monkeypatch.setattr(migrations, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
-        with pytest.raises(StoreOpenError, match="has schema 1, this AegisPay reads 2") as caught:
+        with pytest.raises(
+            StoreOpenError, match=f"has schema {SCHEMA_VERSION}, this AegisPay reads {SCHEMA_VERSION + 1}"
+        ) as caught:
             check_version(database, "x.db")
         assert "Open it with an engine once" in caught.value.hint
 
 
-def test_the_schema_is_packed_with_the_code():
-    assert "CREATE TABLE events" in files("aegispay.storage").joinpath("schema.sql").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("name", "statement"), [("schema.sql", "CREATE TABLE events"), ("schema_2.sql", "ALTER TABLE payments")]
+)
+def test_the_schema_is_packed_with_the_code(name, statement):
+    assert statement in files("aegispay.storage").joinpath(name).read_text(encoding="utf-8")

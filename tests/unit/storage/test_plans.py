@@ -125,6 +125,24 @@ def test_counting_states_reads_an_index_only(database):
     assert plan(database, sql.COUNT_STATES) == ["SCAN payments USING COVERING INDEX payments_state"]
 
 
+def test_counting_doubts_reads_only_what_is_in_doubt_or_has_an_incident(database):
+    assert [step for step in plan(database, sql.DOUBTS) if "payments" in step] == [
+        "SCAN payments USING INDEX payments_in_doubt",
+        "SEARCH payments USING COVERING INDEX payments_doubt_since (doubt_since>?)",
+        "SCAN payments USING INDEX payments_incident",
+    ]
+
+
+def test_due_notifications_are_found_in_order_among_those_that_wait(database):
+    assert plan(database, sql.INBOX_DUE) == ["SEARCH webhook_inbox USING INDEX webhook_inbox_due (due_at<?)"]
+
+
+def test_a_notification_is_compared_by_its_key(database):
+    assert plan(database, sql.DIGEST) == [
+        "SEARCH webhook_inbox USING PRIMARY KEY (gateway=? AND notification_id=?)",
+    ]
+
+
 def test_loading_a_stream_searches_its_index(database):
     (step,) = plan(database, sql.LOAD)
     assert step == "SEARCH events USING INDEX sqlite_autoindex_events_1 (payment_id=? AND version>?)"
@@ -142,6 +160,19 @@ def test_appending_reads_one_event_and_one_row(database):
         assert "SEARCH payments USING PRIMARY KEY (payment_id=?)" in plan(database, appends.update_payments(rows))
 
 
-@pytest.mark.parametrize("statement", [sql.COUNT_RECOVERY, sql.END_RECOVERY, sql.PARK, sql.UNPARK, sql.SAVE_GATEWAY])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        sql.COUNT_RECOVERY,
+        sql.END_RECOVERY,
+        sql.PARK,
+        sql.UNPARK,
+        sql.SAVE_GATEWAY,
+        sql.RECEIVE,
+        sql.MERGED,
+        sql.POSTPONE,
+        sql.GIVE_UP,
+    ],
+)
 def test_the_other_writes_touch_one_row_by_its_key(database, statement):
     assert not [step for step in plan(database, statement) if "SCAN" in step]

@@ -198,6 +198,7 @@ OTHER_VALUES = {
     "idempotency_key": "other",
     "state": "failure",
     "in_doubt": 1,
+    "doubt_since": 1,
     "has_incident": 1,
     "amount_minor": 1,
     "currency": "EUR",
@@ -251,6 +252,16 @@ def test_a_row_that_was_renamed_is_found_on_both_sides(path):
         f"{ONE} has events, but is not in the table of payments",
         "pay_x is in the table of payments, but has no events",
     ]
+
+
+@pytest.mark.parametrize("data", ["{", '{"id":"evt_1"}', '{"card":"4111111111111111"}'])
+def test_a_notification_that_cannot_be_read_is_found_and_not_shown(path, data):
+    change(
+        path,
+        ("INSERT INTO webhook_inbox VALUES ('alpha', 'evt_1', 'd', ?, 1, 'waiting', 0, 1)", data),
+    )
+    (found,) = problems(path)
+    assert re.fullmatch(r"notification evt_1 of alpha cannot be read: \d+ fields do not fit", found)
 
 
 def test_one_damaged_payment_does_not_hide_another(path):

@@ -1,39 +1,17 @@
-"""What the engine needs from the outside: a store, gateways, a clock, ids. Adapters implement these."""
+"""The port to the log of events and what belongs to it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from enum import StrEnum
+from typing import Protocol
 
-from aegispay.domain.contract import GatewayContract
-from aegispay.domain.customer import Customer
 from aegispay.domain.events import Event
-from aegispay.domain.metadata import Metadata
-from aegispay.domain.money import Money
-from aegispay.domain.outcome import Outcome
-from aegispay.domain.payment_method import PaymentMethod
+from aegispay.domain.notification import Notification
 from aegispay.domain.projection import PaymentRow
-from aegispay.domain.request import CaptureMode
 from aegispay.domain.state import PaymentState
-
-# --- time -------------------------------------------------------------------------------------------
-
-
-class Clock(Protocol):
-    """The only source of time."""
-
-    def now(self) -> datetime:
-        """Return the wall clock, aware UTC; for records and durable deadlines."""
-        ...
-
-    def monotonic(self) -> float:
-        """Return seconds that never go backwards; for durations within the process."""
-        ...
-
-
-# --- store ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +103,48 @@ class Parking:
     payment_id: str
     cause: str
     parked_at: datetime
+
+
+class Receipt(StrEnum):
+    """What became of a notification that was offered to the inbox."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxEntry:
+    """A verified notification on its way to its payment.
+
+    Attributes:
+        digest: SHA-256 over what it says: the same id with another digest is a conflict.
+        tries: how often it was offered to its payment in vain.
+        due_at: when to offer it next.
+    """
+
+    gateway: str
+    notification: Notification
+    digest: str
+    received_at: datetime
+    tries: int = 0
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubts:
+    """Open questions over all payments.
+
+    Attributes:
+        payments: how many payments have a charge or an operation whose outcome is not known.
+        oldest_since: since when the oldest of them has been open.
+        incidents: how many payments have an open incident.
+    """
+
+    payments: int
+    oldest_since: datetime | None
+    incidents: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,80 +241,30 @@ class EventStore(Protocol):
         """Return everything that is parked, oldest first."""
         ...
 
+    async def receive(self, entry: InboxEntry) -> Receipt:
+        """Keep a notification, durably; one that is known by gateway and id is not kept again."""
+        ...
+
+    async def inbox_due(self, at: datetime, *, limit: int = 500) -> tuple[InboxEntry, ...]:
+        """Return notifications not yet merged that are due at `at`, oldest first."""
+        ...
+
+    async def inbox_merged(self, gateway: str, notification_id: str) -> None:
+        """Note that the payment has taken the notification in. Idempotent."""
+        ...
+
+    async def inbox_postpone(self, gateway: str, notification_id: str, *, due_at: datetime | None) -> None:
+        """Count one more try in vain; offer it again at `due_at`, or never when that is ``None``."""
+        ...
+
+    async def doubts(self) -> Doubts:
+        """Count what is in doubt or has an incident; takes time with their number, not with that of payments."""
+        ...
+
     async def save_gateway(self, name: str, data: str) -> None:
         """Keep a gateway's breaker and health, as JSON, for the next start."""
         ...
 
     async def load_gateways(self) -> dict[str, str]:
         """Return what `save_gateway` kept, by gateway name."""
-        ...
-
-
-# --- gateways ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChargeRequest:
-    """What a gateway is asked to authorize or charge.
-
-    Attributes:
-        reference: our name for this attempt, unique; a look-up uses it.
-        idempotency_key: the same for every resend of this attempt, never shared between gateways.
-        capture: `AUTOMATIC` charges, `MANUAL` only authorizes.
-        timeout_s: how long the engine will wait.
-    """
-
-    payment_id: str
-    reference: str
-    idempotency_key: str
-    money: Money
-    payment_method: PaymentMethod
-    customer: Customer | None
-    metadata: Metadata
-    capture: CaptureMode
-    timeout_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotFound:
-    """A look-up's answer: the gateway does not know our reference."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatewayHealth:
-    """Answer of a health check."""
-
-    is_up: bool
-    message: str = ""
-
-
-@runtime_checkable
-class Gateway(Protocol):
-    """Adapter to one outside provider: it translates, and decides nothing.
-
-    An answer it cannot read, a timeout or a lost connection must come back as `OutcomeUnknown`
-    or as an exception, which the engine treats as unknown; only `NotSentError` says that
-    surely nothing reached the provider.
-    """
-
-    @property
-    def name(self) -> str:
-        """Unique name, ``[a-z0-9_-]``, at most 64 characters."""
-        ...
-
-    @property
-    def contract(self) -> GatewayContract:
-        """What this gateway can do."""
-        ...
-
-    async def charge(self, request: ChargeRequest) -> Outcome:
-        """Authorize, and with automatic capture also capture, the amount."""
-        ...
-
-    async def fetch_payment(self, request: ChargeRequest) -> Outcome | NotFound:
-        """Look up what became of an earlier `charge` with the same reference. Must not move money."""
-        ...
-
-    async def health_check(self) -> GatewayHealth:
-        """Say whether the provider answers. Must not move money."""
         ...

@@ -1,0 +1,116 @@
+"""One payment at work: what is known of it, and the only way to write to it."""
+
+from __future__ import annotations
+
+from aegispay.actors.asking import Asking
+from aegispay.actors.charging import Charging
+from aegispay.actors.services import PaymentServices
+from aegispay.domain.draft import Draft
+from aegispay.domain.events import (
+    AttemptStarted,
+    OperationFailed,
+    OperationRequested,
+    OperationSucceeded,
+    OutcomeResolved,
+)
+from aegispay.domain.evidence import Evidence
+from aegispay.domain.invariants import check
+from aegispay.domain.payment import Payment, Sent
+from aegispay.domain.projection import project
+from aegispay.domain.resolution import Purpose
+from aegispay.errors import PaymentNotFoundError
+from aegispay.history import rebuild
+from aegispay.ports import Append
+
+_SETTLING = (OutcomeResolved, OperationSucceeded, OperationFailed)
+
+
+class Desk:
+    """The state of one incarnation of a payment's actor.
+
+    Attributes:
+        payment: as it is on disk; ``None`` when it was not read yet or does not exist.
+        is_loaded: whether it was read, or written, by this incarnation.
+        begun_s: monotonic seconds at which this process decided each send, by reference.
+    """
+
+    __slots__ = ("asking", "begun_s", "charging", "id", "is_loaded", "payment", "services")
+
+    def __init__(self, payment_id: str, charging: Charging, asking: Asking) -> None:
+        self.id = payment_id
+        self.charging = charging
+        self.asking = asking
+        self.services: PaymentServices = charging.services
+        self.payment: Payment | None = None
+        self.is_loaded = False
+        self.begun_s: dict[str, float] = {}
+
+    def existing(self) -> Payment:
+        """Return the payment.
+
+        Raises:
+            PaymentNotFoundError: there is none.
+        """
+        if self.payment is None:
+            raise PaymentNotFoundError(f"there is no payment {self.id}")
+        return self.payment
+
+    def draft(self) -> Draft:
+        """Return an empty draft on the payment as it is."""
+        return Draft(self.id, self.payment)
+
+    async def load(self) -> None:
+        """Rebuild the payment from its events."""
+        self.payment = rebuild(self.id, await self.services.store.load(self.id))
+        self.is_loaded = True
+
+    async def commit(self, draft: Draft) -> Payment:
+        """Write what was decided; only then may it be seen, answered or acted upon."""
+        payment = draft.payment
+        if payment is None:
+            raise PaymentNotFoundError(f"there is no payment {self.id}")
+        if not draft.events:
+            return payment
+        check(payment)
+        await self.services.store.append(
+            Append(
+                payment_id=self.id,
+                expected_version=draft.version,
+                events=draft.events,
+                row=project(payment),
+            )
+        )
+        before, self.payment = self.payment, payment
+        self.is_loaded = True
+        if before is not None and before.in_doubt:
+            self._count_ended(before, payment, draft)
+        for event in draft.events:
+            if isinstance(event, AttemptStarted | OperationRequested):
+                self._send(payment, event.operation_id)
+        self.tell(payment)
+        return payment
+
+    def _count_ended(self, before: Payment, after: Payment, draft: Draft) -> None:
+        for doubt in before.doubts:
+            sent = after.find_sent(doubt.id)
+            if sent is None or sent.unknown_since is not None or doubt.unknown_since is None:
+                continue
+            evidence = next((e.evidence for e in draft.events if isinstance(e, _SETTLING)), Evidence.ANSWER)
+            seconds = (after.updated_at - doubt.unknown_since).total_seconds()
+            self.services.doubt_ended(seconds, Evidence(evidence))
+
+    def _send(self, payment: Payment, reference: str) -> None:
+        sent = payment.find_sent(reference)
+        if sent is not None and sent.status.is_open:
+            self.begun_s[reference] = self.services.clock.monotonic()
+            self.asking.place(payment, sent, Purpose.SEND)
+
+    def tell(self, payment: Payment) -> None:
+        """Tell whoever waits what the payment has become."""
+        self.services.committed(payment)
+        if payment.is_settled and not payment.is_charge_in_doubt:
+            self.services.recovered(self.id)
+
+    def begun(self, sent: Sent) -> float | None:
+        """Return when this process decided to send it, in monotonic seconds; ``None`` when another process did."""
+        return self.begun_s.get(sent.id)

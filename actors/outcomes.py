@@ -1,0 +1,153 @@
+"""What gateways say: answers to calls, and what they report by themselves."""
+
+from __future__ import annotations
+
+from aegispay.actors.calls import CallResult
+from aegispay.actors.desk import Desk
+from aegispay.actors.payment_messages import NotificationArrived
+from aegispay.actors.services import apply
+from aegispay.domain import commands as c
+from aegispay.domain.evidence import Evidence
+from aegispay.domain.notification import Notification, NotificationKind
+from aegispay.domain.outcome import (
+    Approved,
+    Declined,
+    NotProcessed,
+    Outcome,
+    Pending,
+    Reason,
+    RequiresAction,
+)
+from aegispay.domain.payment import Attempt, Operation, Payment, Sent
+from aegispay.domain.resolution import Purpose
+from aegispay.domain.state import PaymentState
+from aegispay.log import logger
+from aegispay.ports import NotFound
+
+
+async def answered(desk: Desk, result: CallResult) -> bool:
+    """Take in what came of a call; return whether the same request should be offered to the gateway again soon."""
+    payment, services = desk.existing(), desk.services
+    sent = payment.find_sent(result.call.operation_id)
+    if sent is None:
+        services.calls.withdraw(result.call)
+        return False
+    if payment.state is PaymentState.REQUIRES_ACTION and result.call.purpose is Purpose.LOOKUP:
+        await _action_asked_about(desk, sent, result)
+        return False
+    if _was_not_made(desk, sent, result):
+        return True
+    meaning = desk.asking.interpret(payment, sent, result, desk.begun(sent))
+    if meaning is None:
+        services.calls.withdraw(result.call)
+    elif isinstance(meaning, Purpose):
+        desk.asking.place(payment, sent, meaning)
+    else:
+        await _take_in(desk, sent, meaning, result.call.purpose.evidence)
+        services.calls.withdraw(result.call)
+        services.recovered(desk.id)
+    return False
+
+
+def _was_not_made(desk: Desk, sent: Sent, result: CallResult) -> bool:
+    """Whether an operation was not even offered to its gateway: too much is under way, so it has to wait its turn."""
+    return (
+        isinstance(sent, Operation)
+        and sent.is_first_hand
+        and result.asked_at is None
+        and isinstance(result.answer, NotProcessed)
+        and result.answer.reason in {Reason.BULKHEAD_FULL, Reason.NOT_SENT}
+        and desk.services.now() < sent.next_check_at
+    )
+
+
+async def _take_in(desk: Desk, sent: Sent, outcome: Outcome, evidence: Evidence) -> None:
+    draft = desk.draft()
+    apply(draft, desk.asking.record(desk.existing(), sent, outcome, evidence))
+    await desk.charging.next_attempt(draft)
+    await desk.commit(draft)
+
+
+async def _action_asked_about(desk: Desk, sent: Sent, result: CallResult) -> None:
+    """Take in what came of the payer's action, if it is known; if its time is over, nothing came of it."""
+    payment, draft = desk.existing(), desk.draft()
+    match result.answer:
+        case Approved() | Declined() | Pending() as answer:
+            apply(draft, desk.asking.record(payment, sent, answer, Evidence.LOOKUP))
+            await desk.charging.next_attempt(draft)
+        case NotFound() | RequiresAction():
+            draft.apply(c.ExpirePayment(at=desk.services.now()))
+        case _:
+            pass
+    if draft.events:
+        await desk.commit(draft)
+    desk.services.calls.withdraw(result.call)
+    desk.services.looked_at(desk.existing())
+
+
+# --- notifications ----------------------------------------------------------------------------------
+
+
+async def notified(desk: Desk, message: NotificationArrived) -> bool:
+    """Take in what a gateway reports by itself; return whether it is about this payment."""
+    payment, said = desk.payment, message.notification
+    if payment is None or message.gateway not in {attempt.gateway for attempt in payment.attempts}:
+        return False
+    if message.is_conflict:
+        detail = f"{message.gateway} sent event {said.id} twice with different content"
+        await _open_incident(desk, f"{message.gateway}-{said.id}-conflict", Reason.CONFLICTING_ANSWER, detail)
+    elif said.kind is NotificationKind.CHARGEBACK:
+        await _charged_back(desk, said)
+    else:
+        return await _reported(desk, payment, message.gateway, said)
+    return True
+
+
+async def _reported(desk: Desk, payment: Payment, gateway: str, said: Notification) -> bool:
+    sent = payment.find_sent(said.reference)
+    if isinstance(sent, Attempt):
+        if sent.gateway != gateway or said.kind is not NotificationKind.CHARGE:
+            return False
+    elif sent is None or sent.kind.value != said.kind.value:
+        detail = f"{gateway} reports a {said.kind} {said.reference} that was not asked for here"
+        await _open_incident(desk, f"{gateway}-{said.reference}-unasked", Reason.UNKNOWN_OPERATION, detail)
+        return True
+    if isinstance(said.outcome, Approved):
+        await _take_in(desk, sent, said.outcome, Evidence.WEBHOOK)
+    else:
+        await _hinted(desk, payment, sent, said.outcome)
+    return True
+
+
+async def _hinted(desk: Desk, payment: Payment, sent: Sent, outcome: Outcome) -> None:
+    """Take bad or vague news for a hint: notifications overtake each other, so the gateway itself is asked."""
+    if desk.asking.is_under_way(sent):
+        return
+    question = desk.asking.question(payment, sent, desk.begun(sent))
+    if question is Purpose.LOOKUP:
+        desk.asking.place(payment, sent, Purpose.LOOKUP)
+    elif isinstance(outcome, Declined):
+        await _take_in(desk, sent, outcome, Evidence.WEBHOOK)
+    else:
+        logger().info("notification_not_used", payment_id=payment.id, outcome=outcome.type)
+
+
+async def _charged_back(desk: Desk, said: Notification) -> None:
+    taken = said.outcome
+    if not isinstance(taken, Approved):
+        return
+    draft = desk.draft()
+    command = c.ReportChargeback(
+        at=desk.services.now(), reference=taken.reference, amount_minor=taken.amount_minor, currency=taken.currency
+    )
+    if draft.apply(command) is not None:
+        detail = f"dispute {taken.reference} over {taken.amount_minor} {taken.currency} (minor units)"
+        await _open_incident(desk, f"{desk.id}-chargeback-{taken.reference}", Reason.CHARGEBACK, detail)
+        return
+    await desk.commit(draft)
+
+
+async def _open_incident(desk: Desk, incident_id: str, reason: Reason, detail: str) -> None:
+    draft = desk.draft()
+    apply(draft, c.OpenIncident(at=desk.services.now(), incident_id=incident_id, reason=reason, detail=detail))
+    await desk.commit(draft)

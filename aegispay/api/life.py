@@ -1,0 +1,144 @@
+"""Opening and closing an engine, and what its methods share."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from aegispay.actors.calls import CallScope
+from aegispay.assembly import Assembly, assemble
+from aegispay.clock import SystemClock
+from aegispay.config import AegisConfig
+from aegispay.domain.card_data import shown
+from aegispay.domain.ids import is_payment_id
+from aegispay.domain.payment import Payment
+from aegispay.errors import EngineClosedError, EngineFailedError, PaymentNotFoundError
+from aegispay.history import rebuild
+from aegispay.ports import Clock, EventStore, Gateway
+from aegispay.storage.sqlite import SqliteStore
+
+
+class EngineLife:
+    """An engine that can be opened and closed."""
+
+    def __init__(
+        self,
+        database: str | Path | EventStore,
+        *,
+        gateways: Iterable[Gateway] = (),
+        config: AegisConfig | None = None,
+        clock: Clock | None = None,
+        random_source: random.Random | None = None,
+    ) -> None:
+        if not isinstance(database, str | Path) and not hasattr(database, "read_all"):
+            raise TypeError(f"database: pass a path or an EventStore, not {type(database).__name__}")
+        if config is not None and not isinstance(config, AegisConfig):
+            raise TypeError(f"config: pass an AegisConfig, not {type(config).__name__}")
+        if not isinstance(gateways, Iterable):
+            raise TypeError(f"gateways: pass a list of gateways, not {type(gateways).__name__}")
+        self._clock: Clock = clock if clock is not None else SystemClock()
+        self._config = config if config is not None else AegisConfig()
+        self._store: EventStore = (
+            SqliteStore(database, clock=self._clock) if isinstance(database, str | Path) else database
+        )
+        self._first_gateways = tuple(gateways)
+        self._random = random_source if random_source is not None else random.Random()  # noqa: S311 - only jitter
+        self._assembly: Assembly | None = None
+        self._calls = CallScope(clock=self._clock)
+        self._lifecycle = asyncio.Lock()
+
+    def __repr__(self) -> str:
+        """Show whether it is open and how busy."""
+        if self._assembly is None:
+            return "<AegisPay closed>"
+        names = ", ".join(self._assembly.gateways)
+        return f"<AegisPay open gateways=[{names}] in_flight={self._assembly.dispatcher.in_flight}>"
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def open(self) -> None:
+        """Open the database, start the actors, and go on with every unfinished payment.
+
+        Raises:
+            StoreOpenError: the database cannot be used; its kinds say why.
+            DuplicateGatewayError: two gateways of one name.
+        """
+        async with self._lifecycle:
+            if self._assembly is None:
+                await self._store.open()
+                try:
+                    await self._assemble()
+                except BaseException:
+                    await self._take_apart()
+                    raise
+
+    async def _assemble(self) -> None:
+        self._assembly = await assemble(
+            store=self._store,
+            gateways=self._first_gateways,
+            config=self._config,
+            clock=self._clock,
+            random_source=self._random,
+            calls=self._calls,
+        )
+        await self._assembly.recover()
+
+    async def close(self) -> None:
+        """Refuse new requests, wait for calls in flight up to `shutdown_s`, stop the actors and close the store.
+
+        What is left unfinished is picked up by the next engine. Idempotent.
+        """
+        # A caller that is cancelled meanwhile must not leave half an engine behind.
+        await asyncio.shield(asyncio.ensure_future(self._close()))
+
+    async def _close(self) -> None:
+        async with self._lifecycle:
+            await self._take_apart()
+
+    async def _take_apart(self) -> None:
+        assembly, self._assembly = self._assembly, None
+        try:
+            if assembly is not None:
+                await assembly.shut_down(EngineClosedError("the engine was closed"))
+        finally:
+            await self._store.close()
+
+    async def _payment_on_disk(self, payment_id: str) -> Payment:
+        payment = rebuild(payment_id, await self._store.load(payment_id))
+        if payment is None:
+            raise no_payment(payment_id)
+        return payment
+
+    def _open_assembly(self) -> Assembly:
+        if self._assembly is None:
+            raise EngineClosedError("the engine is not open")
+        if isinstance(self._assembly.refusal, EngineFailedError):
+            raise EngineFailedError(str(self._assembly.refusal))
+        return self._assembly
+
+
+def checked_id(payment_id: str) -> str:
+    """Return the id if a payment can have it.
+
+    Raises:
+        PaymentNotFoundError: none can.
+    """
+    if isinstance(payment_id, str) and is_payment_id(payment_id):
+        return payment_id
+    raise no_payment(payment_id)
+
+
+def no_payment(payment_id: object) -> PaymentNotFoundError:
+    """Return the error for an id that no payment has."""
+    return PaymentNotFoundError(f"there is no payment {shown(payment_id)}")

@@ -1,0 +1,59 @@
+"""What the engine needs from the outside: a store, gateways, a clock. Adapters implement these."""
+
+from aegispay.ports.gateway import (
+    ActionGateway,
+    CapturingGateway,
+    Gateway,
+    NotifyingGateway,
+    OperatingGateway,
+    RefundingGateway,
+    VoidingGateway,
+)
+from aegispay.ports.requests import (
+    ChargeRequest,
+    GatewayHealth,
+    GatewayRequest,
+    NotFound,
+    OperationRequest,
+)
+from aegispay.ports.store import (
+    Append,
+    Doubts,
+    EventStore,
+    InboxEntry,
+    Parking,
+    PaymentQuery,
+    Receipt,
+    RowPage,
+    StoredEvent,
+    StoreReport,
+)
+from aegispay.ports.time import (
+    Clock,
+)
+
+__all__ = [
+    "ActionGateway",
+    "Append",
+    "CapturingGateway",
+    "ChargeRequest",
+    "Clock",
+    "Doubts",
+    "EventStore",
+    "Gateway",
+    "GatewayHealth",
+    "GatewayRequest",
+    "InboxEntry",
+    "NotFound",
+    "NotifyingGateway",
+    "OperatingGateway",
+    "OperationRequest",
+    "Parking",
+    "PaymentQuery",
+    "Receipt",
+    "RefundingGateway",
+    "RowPage",
+    "StoreReport",
+    "StoredEvent",
+    "VoidingGateway",
+]

@@ -1,0 +1,133 @@
+"""The registered gateways: each with its actor, under supervision, with what an earlier engine knew of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from aegispay.actors import ActorRef
+from aegispay.actors.calls import CallResult, CallScope
+from aegispay.actors.gateway import GatewayActor, GatewayServices
+from aegispay.actors.gateway_memory import GatewayMemory
+from aegispay.actors.services import GatewayEntry
+from aegispay.config import AegisConfig
+from aegispay.errors import DuplicateGatewayError, EngineFailedError, FencedError, StoreError
+from aegispay.gateway_check import check_gateway
+from aegispay.log import logger
+from aegispay.ports import Clock, EventStore, Gateway
+from aegispay.supervision import ChildSpec, StartChild, SupervisionError
+
+_ANSWER_S = 10.0
+_CLOSE_S = 1.0
+
+
+class GatewayRegistry:
+    """Starts gateway actors and remembers their specs for a supervisor that starts anew.
+
+    Args:
+        find: returns the ref of a core actor by name.
+        deliver: hands a call's result to its payment.
+        in_background: runs work that nobody waits for.
+
+    Attributes:
+        entries: registered gateways by name, in order of registration. specs: how their actors are started.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: EventStore,
+        config: AegisConfig,
+        clock: Clock,
+        calls: CallScope,
+        find: Callable[[str], ActorRef[Any]],
+        deliver: Callable[[CallResult], None],
+        in_background: Callable[[Coroutine[Any, Any, None]], None],
+    ) -> None:
+        self._store = store
+        self._config = config
+        self._clock = clock
+        self._calls = calls
+        self._find = find
+        self._deliver = deliver
+        self._in_background = in_background
+        self._saved: dict[str, str] = {}
+        self._registering: set[str] = set()
+        self.entries: dict[str, GatewayEntry] = {}
+        self.specs: list[ChildSpec] = []
+
+    async def load(self) -> None:
+        """Read what earlier engines knew of their gateways."""
+        self._saved = await self._store.load_gateways()
+
+    async def close(self) -> None:
+        """Close the adapters that can be closed: those that keep connections."""
+        for name, entry in self.entries.items():
+            close = getattr(entry.gateway, "aclose", None)
+            if close is None:
+                continue
+            try:
+                async with asyncio.timeout(_CLOSE_S):
+                    await close()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the engine closes all the same
+                logger().warning("gateway_not_closed", gateway=name, error=type(error).__name__)
+
+    async def register(self, gateway: Gateway) -> None:
+        """Add a gateway under supervision.
+
+        Raises:
+            DuplicateGatewayError: one of that name is registered.
+            ValidationError: the object is no gateway.
+        """
+        check_gateway(gateway)
+        name = gateway.name
+        if name in self.entries or name in self._registering:
+            raise DuplicateGatewayError(f"a gateway named {name!r} is registered already")
+        self._registering.add(name)
+        try:
+            await self._start_gateway(gateway, name)
+        finally:
+            self._registering.discard(name)
+
+    async def _start_gateway(self, gateway: Gateway, name: str) -> None:
+        memory = self._remember_gateway(name)
+        services = GatewayServices(
+            clock=self._clock,
+            calls=self._calls,
+            deliver=self._deliver,
+            report=lambda report: self._find("router").tell(report),
+            save=lambda each, data: self._in_background(self._save_gateway(each, data)),
+            breaker=self._config.breaker,
+            weights=self._config.health_weights,
+        )
+        spec = ChildSpec(
+            id=f"gateway:{name}",
+            start=lambda: GatewayActor(gateway, memory, services),
+            capacity=self._config.in_flight_max,
+            is_registered=True,
+        )
+        try:
+            await self._find("gateways").ask(StartChild(spec), block=False, timeout=_ANSWER_S)
+        except SupervisionError as error:
+            raise EngineFailedError(f"gateway {name} could not be started: {error}") from error
+        self.specs.append(spec)
+        self.entries[name] = GatewayEntry(gateway, lambda: self._find(spec.id))
+
+    def _remember_gateway(self, name: str) -> GatewayMemory:
+        memory = GatewayMemory(window_s=self._config.health_window_s, now=self._clock.monotonic())
+        try:
+            if name in self._saved:
+                memory.restore(self._saved[name], self._clock)
+        except ValueError:
+            # Losing a breaker's age costs a few calls; not opening would cost all of them.
+            logger().warning("gateway_not_restored", gateway=name)
+        return memory
+
+    async def _save_gateway(self, name: str, data: str) -> None:
+        try:
+            await self._store.save_gateway(name, data)
+        except FencedError:
+            raise
+        except StoreError as error:
+            logger().warning("gateway_not_saved", gateway=name, error=str(error))
