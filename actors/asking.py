@@ -16,7 +16,7 @@ from aegispay.domain.contract import GatewayContract
 from aegispay.domain.delays import check_delay_s
 from aegispay.domain.evidence import Evidence
 from aegispay.domain.keys import request_digest
-from aegispay.domain.outcome import Approved, NotProcessed, Outcome, Reason
+from aegispay.domain.outcome import Approved, NotProcessed, Outcome, Pending, Reason
 from aegispay.domain.payment import Attempt, Operation, Payment, Sent
 from aegispay.domain.resolution import Asked, Purpose, as_evidence, first_step, judge_absence, may_resend
 from aegispay.domain.state import OperationKind
@@ -169,6 +169,11 @@ class Asking:
             next_check_at=next_check_at,
             authorization_expires_at=services.later(validity_s),
         )
+
+
+def undecided(sent: Sent) -> Pending:
+    """Return what is known of an attempt whose payer's time is over, where the gateway cannot say whether he acted."""
+    return Pending(reference=sent.reference or sent.id)
 
 
 def _may_send_again(payment: Payment, sent: Sent) -> bool:

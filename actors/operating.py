@@ -67,9 +67,21 @@ async def operate(desk: Desk, message: Operate) -> Payment:
             reason=message.reason,
         )
     )
+    if rejection is Rejection.OPERATION_ID_USED_FOR_ANOTHER_REQUEST:
+        raise _conflict(payment, reference, message, amount_minor)
     if rejection is not None:
         _refuse(payment, message.kind, rejection, "RequestOperation", amount_minor)
     return await desk.commit(draft)
+
+
+def _conflict(payment: Payment, reference: str, message: Operate, amount_minor: int | None) -> IdempotencyConflictError:
+    known = payment.find_operation(reference)
+    assert known is not None, "it has been used"
+    is_same_amount = known.is_rest if amount_minor is None else known.amount_minor == amount_minor
+    same = {"amount": is_same_amount, "is_final": known.is_final == message.is_final}
+    return IdempotencyConflictError(
+        payment_id=payment.id, fields=[name for name, is_same in same.items() if not is_same]
+    )
 
 
 def _amount(payment: Payment, message: Operate) -> int | None:
@@ -107,8 +119,6 @@ def _contract(desk: Desk, payment: Payment) -> tuple[GatewayContract, str]:
 def _refuse(
     payment: Payment, kind: OperationKind, rejection: Rejection, command: str, amount_minor: int | None = None
 ) -> NoReturn:
-    if rejection is Rejection.OPERATION_ID_USED_FOR_ANOTHER_REQUEST:
-        raise IdempotencyConflictError(payment_id=payment.id, fields=("amount or is_final",))
     if rejection not in _MISFITS:
         raise IllegalTransitionError(state=payment.state.value, command=command, reason=rejection.value)
     left_minor = payment.refundable_minor if kind is OperationKind.REFUND else payment.capturable_minor

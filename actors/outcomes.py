@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from aegispay.actors.asking import undecided
 from aegispay.actors.calls import CallResult
 from aegispay.actors.desk import Desk
+from aegispay.actors.gateway_requests import gateway_of
 from aegispay.actors.payment_messages import NotificationArrived
 from aegispay.actors.services import apply
 from aegispay.domain import commands as c
+from aegispay.domain.contract import LookupAuthority
+from aegispay.domain.draft import Draft
 from aegispay.domain.evidence import Evidence
 from aegispay.domain.notification import Notification, NotificationKind
 from aegispay.domain.outcome import (
@@ -32,7 +38,7 @@ async def answered(desk: Desk, result: CallResult) -> bool:
     if sent is None:
         services.calls.withdraw(result.call)
         return False
-    if payment.state is PaymentState.REQUIRES_ACTION and result.call.purpose is Purpose.LOOKUP:
+    if payment.state is PaymentState.REQUIRES_ACTION and sent.status.is_open and result.call.purpose is Purpose.LOOKUP:
         await _action_asked_about(desk, sent, result)
         return False
     if _was_not_made(desk, sent, result):
@@ -46,6 +52,7 @@ async def answered(desk: Desk, result: CallResult) -> bool:
         await _take_in(desk, sent, meaning, result.call.purpose.evidence)
         services.calls.withdraw(result.call)
         services.recovered(desk.id)
+        _tell_who_waits_for_the_payer(desk)
     return False
 
 
@@ -68,6 +75,13 @@ async def _take_in(desk: Desk, sent: Sent, outcome: Outcome, evidence: Evidence)
     await desk.commit(draft)
 
 
+def _tell_who_waits_for_the_payer(desk: Desk) -> None:
+    """Answer those who waited for the end of a payer's action when it is the payer's turn again."""
+    payment = desk.existing()
+    if payment.state is PaymentState.REQUIRES_ACTION:
+        desk.services.looked_at(payment)
+
+
 async def _action_asked_about(desk: Desk, sent: Sent, result: CallResult) -> None:
     """Take in what came of the payer's action, if it is known; if its time is over, nothing came of it."""
     payment, draft = desk.existing(), desk.draft()
@@ -76,13 +90,27 @@ async def _action_asked_about(desk: Desk, sent: Sent, result: CallResult) -> Non
             apply(draft, desk.asking.record(payment, sent, answer, Evidence.LOOKUP))
             await desk.charging.next_attempt(draft)
         case NotFound() | RequiresAction():
-            draft.apply(c.ExpirePayment(at=desk.services.now()))
+            _nobody_acted(desk, draft, sent, result)
         case _:
             pass
     if draft.events:
         await desk.commit(draft)
     desk.services.calls.withdraw(result.call)
     desk.services.looked_at(desk.existing())
+
+
+def _nobody_acted(desk: Desk, draft: Draft, sent: Sent, result: CallResult) -> None:
+    """End an action that the gateway has not seen, if it was asked late enough to have seen it."""
+    payment = desk.existing()
+    action, contract = payment.action, desk.asking.contract(payment, sent)
+    if action is None or contract is None or result.asked_at is None:
+        return
+    if result.asked_at < action.expires_at + timedelta(seconds=contract.visibility_delay_s):
+        return
+    if isinstance(result.answer, NotFound) and contract.lookup is not LookupAuthority.AUTHORITATIVE:
+        apply(draft, desk.asking.record(payment, sent, undecided(sent), Evidence.LOOKUP))
+    else:
+        draft.apply(c.ExpirePayment(at=desk.services.now()))
 
 
 # --- notifications ----------------------------------------------------------------------------------
@@ -97,7 +125,7 @@ async def notified(desk: Desk, message: NotificationArrived) -> bool:
         detail = f"{message.gateway} sent event {said.id} twice with different content"
         await _open_incident(desk, f"{message.gateway}-{said.id}-conflict", Reason.CONFLICTING_ANSWER, detail)
     elif said.kind is NotificationKind.CHARGEBACK:
-        await _charged_back(desk, said)
+        return await _charged_back(desk, payment, message.gateway, said)
     else:
         return await _reported(desk, payment, message.gateway, said)
     return True
@@ -105,8 +133,10 @@ async def notified(desk: Desk, message: NotificationArrived) -> bool:
 
 async def _reported(desk: Desk, payment: Payment, gateway: str, said: Notification) -> bool:
     sent = payment.find_sent(said.reference)
+    if sent is not None and gateway_of(payment, sent) != gateway:
+        return False
     if isinstance(sent, Attempt):
-        if sent.gateway != gateway or said.kind is not NotificationKind.CHARGE:
+        if said.kind is not NotificationKind.CHARGE:
             return False
     elif sent is None or sent.kind.value != said.kind.value:
         detail = f"{gateway} reports a {said.kind} {said.reference} that was not asked for here"
@@ -121,7 +151,8 @@ async def _reported(desk: Desk, payment: Payment, gateway: str, said: Notificati
 
 async def _hinted(desk: Desk, payment: Payment, sent: Sent, outcome: Outcome) -> None:
     """Take bad or vague news for a hint: notifications overtake each other, so the gateway itself is asked."""
-    if desk.asking.is_under_way(sent):
+    is_old_news = sent.failure is not None and not sent.status.is_open and isinstance(outcome, Declined)
+    if is_old_news or desk.asking.is_under_way(sent):
         return
     question = desk.asking.question(payment, sent, desk.begun(sent))
     if question is Purpose.LOOKUP:
@@ -132,19 +163,23 @@ async def _hinted(desk: Desk, payment: Payment, sent: Sent, outcome: Outcome) ->
         logger().info("notification_not_used", payment_id=payment.id, outcome=outcome.type)
 
 
-async def _charged_back(desk: Desk, said: Notification) -> None:
-    taken = said.outcome
+async def _charged_back(desk: Desk, payment: Payment, gateway: str, said: Notification) -> bool:
+    taken, about = said.outcome, payment.find_sent(said.reference)
+    if about is not None and gateway_of(payment, about) != gateway:
+        return False
     if not isinstance(taken, Approved):
-        return
+        return True
     draft = desk.draft()
     command = c.ReportChargeback(
         at=desk.services.now(), reference=taken.reference, amount_minor=taken.amount_minor, currency=taken.currency
     )
-    if draft.apply(command) is not None:
-        detail = f"dispute {taken.reference} over {taken.amount_minor} {taken.currency} (minor units)"
+    approved = payment.approved_attempt
+    if approved is None or approved.gateway != gateway or draft.apply(command) is not None:
+        detail = f"{gateway}: dispute {taken.reference} over {taken.amount_minor} {taken.currency} (minor units)"
         await _open_incident(desk, f"{desk.id}-chargeback-{taken.reference}", Reason.CHARGEBACK, detail)
-        return
-    await desk.commit(draft)
+    else:
+        await desk.commit(draft)
+    return True
 
 
 async def _open_incident(desk: Desk, incident_id: str, reason: Reason, detail: str) -> None:

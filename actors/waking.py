@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aegispay.actors.asking import undecided
 from aegispay.actors.desk import Desk
 from aegispay.actors.services import apply
 from aegispay.actors.submitting import begin
@@ -63,25 +64,27 @@ class Waking:
     # --- time ---------------------------------------------------------------------------------------
 
     async def _expire(self) -> None:
-        if self._asks_before_expiry():
+        desk = self._desk
+        payment = desk.existing()
+        attempt, action = payment.open_attempt, payment.action
+        if attempt is not None and action is not None and action.expires_at <= desk.services.now():
+            await self._action_is_over(attempt)
             return
-        draft = self._desk.draft()
-        if draft.apply(c.ExpirePayment(at=self._desk.services.now())) is None:
-            await self._desk.commit(draft)
+        draft = desk.draft()
+        if draft.apply(c.ExpirePayment(at=desk.services.now())) is None:
+            await desk.commit(draft)
 
-    def _asks_before_expiry(self) -> bool:
-        """Ask whether the payer acted although nobody told us; return whether the answer has to be waited for."""
+    async def _action_is_over(self, attempt: Attempt) -> None:
+        """Find out whether the payer acted although nobody told us: that his time is over does not say so."""
         desk = self._desk
         payment, clock = desk.existing(), desk.services.clock
-        attempt, action = payment.open_attempt, payment.action
-        if attempt is None or action is None or action.expires_at > clock.now():
-            return False
         if desk.asking.question(payment, attempt, desk.begun(attempt)) is not Purpose.LOOKUP:
-            return False
-        if not desk.asking.is_under_way(attempt) and clock.monotonic() >= self._ask_again_s:
+            draft = desk.draft()
+            apply(draft, desk.asking.record(payment, attempt, undecided(attempt), Evidence.ANSWER))
+            await desk.commit(draft)
+        elif not desk.asking.is_under_way(attempt) and clock.monotonic() >= self._ask_again_s:
             self._ask_again_s = clock.monotonic() + _ASK_AGAIN_S
             desk.asking.place(payment, attempt, Purpose.LOOKUP)
-        return True
 
     # --- the charge ---------------------------------------------------------------------------------
 

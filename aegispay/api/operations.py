@@ -171,7 +171,10 @@ def _no_void_under_way(payment: Payment) -> bool:
 
 
 def _action_is_over(payment: Payment) -> bool:
-    return payment.state is not PaymentState.REQUIRES_ACTION and payment.is_settled
+    """Return whether there is nothing to wait for: the payer has acted and is charged, or there is no action at all."""
+    if payment.state in {PaymentState.AUTHENTICATED, PaymentState.PROCESSING}:
+        return payment.is_settled
+    return payment.state is not PaymentState.REQUIRES_ACTION
 
 
 def _key(value: object) -> str:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 from aegispay.actors.payment_messages import CloseIncident, ResolveDoubt
 from aegispay.api.life import EngineLife, checked_id
+from aegispay.domain.card_data import shown
 from aegispay.domain.evidence import Verdict
 from aegispay.domain.payment import Payment
 from aegispay.domain.text import text
 from aegispay.domain.verdict import parse_testimony
-from aegispay.errors import UnknownGatewayError
+from aegispay.errors import RefusedWebhook, UnknownGatewayError, WebhookRefusedError
 from aegispay.ports import Receipt
 from aegispay.views import EngineMetrics
 
@@ -80,13 +81,15 @@ class OperatorMethods(EngineLife):
 
         Args:
             payment_id: which.
-            operator: who decided that; kept in the log.
+            operator: who decided that, at most 100 characters; kept in the log.
 
         Raises:
+            ValidationError: the name is missing or too long.
             PaymentNotFoundError: there is no such payment.
         """
         assembly = self._open_assembly()
-        await assembly.unpark(checked_id(payment_id), operator=operator)
+        name = text("operator", operator, longest=_NAME_MAX)
+        await assembly.unpark(checked_id(payment_id), operator=name)
         return await self._payment_on_disk(payment_id)
 
     async def receive_webhook(self, gateway: str, headers: Mapping[str, str], body: bytes) -> Receipt:
@@ -105,9 +108,13 @@ class OperatorMethods(EngineLife):
             StoreError: it could not be kept, so the gateway must send it again.
         """
         assembly = self._open_assembly()
-        entry = assembly.gateways.get(gateway)
+        entry = assembly.gateways.get(gateway) if isinstance(gateway, str) else None
         if entry is None:
-            raise UnknownGatewayError(f"gateway: {gateway!r} is not registered")
+            raise UnknownGatewayError(f"gateway: {shown(gateway)} is not registered")
+        if not isinstance(headers, Mapping) or not all(
+            isinstance(part, str) for item in headers.items() for part in item
+        ):
+            raise WebhookRefusedError("the headers are no mapping of texts", reason=RefusedWebhook.UNREADABLE)
         return await assembly.inbox.receive(entry.gateway, headers, body)
 
     async def metrics(self) -> EngineMetrics:

@@ -64,6 +64,8 @@ class GatewayContract:
         lookup: how far its look-up by our reference can be trusted.
         visibility_delay_s: how long after the charge a look-up may still miss it.
         idempotency_window_s: how long a key protects a resend; ``None`` if the gateway has no keys: nothing is resent.
+        resend_for_s: how long an unanswered request is sent again although an authoritative look-up could do without:
+            as long as it may be sent again, "not found" proves nothing.
         key_covers_failures: whether a key also protects a request that the gateway answered with an error of its own;
             where it does not, such a request would be executed anew, so nothing is resent.
         partial_authorization: whether it may authorize less than was asked, where the merchant captures himself.
@@ -82,6 +84,7 @@ class GatewayContract:
     lookup: LookupAuthority = LookupAuthority.AUTHORITATIVE
     visibility_delay_s: float = 0.0
     idempotency_window_s: float | None = 86_400.0
+    resend_for_s: float = 60.0
     key_covers_failures: bool = True
     partial_authorization: bool = False
     numeric_references: bool = False
@@ -100,6 +103,7 @@ class GatewayContract:
             seconds("contract.timeout_s", self.timeout_s),
             seconds("contract.visibility_delay_s", self.visibility_delay_s, is_zero_fine=True),
             seconds("contract.authorization_validity_s", self.authorization_validity_s, is_zero_fine=True),
+            seconds("contract.resend_for_s", self.resend_for_s, is_zero_fine=True),
             seconds("contract.idempotency_window_s", self.idempotency_window_s or 0.0, is_zero_fine=True),
             whole("contract.concurrency_max", self.concurrency_max),
             _currencies(self.currencies),

@@ -15,6 +15,7 @@ from aegispay.domain.decide_operation import (
     decide_request_operation,
 )
 from aegispay.domain.decide_outcome import decide_outcome, failed_like_last_attempt
+from aegispay.domain.lapse import lapse
 from aegispay.domain.outcome import NotProcessed, Reason
 from aegispay.domain.payment import Payment, expiry_warning_at
 from aegispay.domain.rejection import Rejection
@@ -179,18 +180,7 @@ def _announce_expiry(payment: Payment, command: c.ExpirePayment) -> Decision:
 def _expire_authorization(payment: Payment, command: c.ExpirePayment) -> Decision:
     if payment.has_open_operation:
         return Rejection.OPERATION_STILL_OPEN
-    if payment.captured_minor > 0:
-        approved = payment.approved_attempt
-        assert approved is not None
-        return (
-            e.PaymentSucceeded(
-                at=command.at,
-                number=approved.number,
-                reference=approved.reference or "",
-                amount_minor=payment.captured_minor,
-            ),
-        )
-    return (e.PaymentCancelled(at=command.at, reason="authorization_expired"),)
+    return lapse(payment, command.at)
 
 
 def _park(_payment: Payment, command: c.ParkPayment) -> Decision:

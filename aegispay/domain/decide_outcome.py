@@ -7,6 +7,7 @@ from aegispay.domain import events as e
 from aegispay.domain.decide_incident import incident
 from aegispay.domain.evidence import Evidence
 from aegispay.domain.keys import cancel_id, operation_key
+from aegispay.domain.lapse import lapse
 from aegispay.domain.outcome import (
     Approved,
     Declined,
@@ -80,6 +81,9 @@ def _late(payment: Payment, attempt: Attempt, command: c.RecordOutcome) -> Event
                 reason=Reason.AMOUNT_MISMATCH,
                 detail=detail,
             )
+        case Declined(reason=Reason.AUTHORIZATION_EXPIRED) if _may_have_lapsed(payment, attempt):
+            is_over = payment.state is PaymentState.AUTHORIZED and not payment.has_open_operation
+            return lapse(payment, command.at) if is_over else ()
         case Declined() as outcome if attempt.status is AttemptStatus.APPROVED:
             detail = f"{attempt.gateway} reports {outcome.reason} after it approved {attempt.reference}"
             return incident(
@@ -91,6 +95,11 @@ def _late(payment: Payment, attempt: Attempt, command: c.RecordOutcome) -> Event
             )
         case _:
             return ()
+
+
+def _may_have_lapsed(payment: Payment, attempt: Attempt) -> bool:
+    is_authorization = attempt.status is AttemptStatus.APPROVED and payment.request.capture is CaptureMode.MANUAL
+    return is_authorization and payment.captured_minor < payment.authorized_minor
 
 
 def _believed(payment: Payment) -> tuple[int, str]:

@@ -225,8 +225,8 @@ def _failed(_payment: Payment, event: e.PaymentFailed) -> Changes:
     return {"failure": failure, "action": None, "resume_state": None}
 
 
-def _cancel_requested(_payment: Payment, _event: e.CancelRequested) -> Changes:
-    return {"is_cancel_requested": True}
+def _cancel_requested(_payment: Payment, event: e.CancelRequested) -> Changes:
+    return {"cancel_requested_at": event.at}
 
 
 def _cancelled(_payment: Payment, _event: e.PaymentCancelled) -> Changes:

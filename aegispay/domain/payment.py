@@ -157,7 +157,7 @@ class Payment:
     is_expiry_announced: bool = False
     action: NextAction | None = None
     resume_state: PaymentState | None = None
-    is_cancel_requested: bool = False
+    cancel_requested_at: datetime | None = None
     is_parked: bool = False
     failure: Failure | None = None
 
@@ -257,6 +257,11 @@ class Payment:
     def is_settled(self) -> bool:
         """Whether a caller has nothing to wait for: final, in doubt, parked, authorized or the payer's turn."""
         return self.state in _SETTLED or self.is_charge_in_doubt or self.is_parked
+
+    @property
+    def is_cancel_requested(self) -> bool:
+        """Whether a cancel is remembered: no other attempt is made, and what proves approved is given back."""
+        return self.cancel_requested_at is not None
 
     @property
     def has_late_approval(self) -> bool:

@@ -19,7 +19,7 @@ from aegispay.domain.outcome import (
     Reason,
     RequiresAction,
 )
-from aegispay.domain.payment import Payment, Sent
+from aegispay.domain.payment import Attempt, Payment, Sent
 
 
 class Purpose(StrEnum):
@@ -46,10 +46,17 @@ def may_resend(contract: GatewayContract, sent: Sent, now: datetime) -> bool:
 
 
 def _resends_s(contract: GatewayContract) -> float:
-    """Return for how long after its start something may be sent again, in seconds."""
+    """Return for how long after its start something may be sent again, in seconds.
+
+    A gateway that stores its failures answers every resend with the same failure, so where a look-up can settle the
+    question, resending has to end soon for it to be settled.
+    """
     if contract.idempotency_window_s is None or not contract.key_covers_failures:
         return 0.0
-    return contract.idempotency_window_s * (1 - _WINDOW_MARGIN)
+    protected_s = contract.idempotency_window_s * (1 - _WINDOW_MARGIN)
+    if contract.lookup is LookupAuthority.AUTHORITATIVE:
+        return min(protected_s, contract.resend_for_s)
+    return protected_s
 
 
 def first_step(contract: GatewayContract, sent: Sent, now: datetime) -> Purpose | None:
@@ -59,15 +66,25 @@ def first_step(contract: GatewayContract, sent: Sent, now: datetime) -> Purpose 
     return Purpose.RESEND if may_resend(contract, sent, now) else None
 
 
-def proves_absence(contract: GatewayContract, sent: Sent, asked_at: datetime, *, start_delay_s: float = 0.0) -> bool:
+def proves_absence(
+    contract: GatewayContract,
+    sent: Sent,
+    asked_at: datetime,
+    *,
+    start_delay_s: float = 0.0,
+    no_resend_after: datetime | None = None,
+) -> bool:
     """Return whether "not found" proves that nothing was done and nothing will be.
 
     The look-up must be authoritative, and asked so late that even the last send that can have been made would be
-    visible: it may have begun `start_delay_s` after it was decided, have been under way until the gateway's timeout,
-    and have become visible only after the declared delay.
+    visible: it may have been decided until `no_resend_after`, have begun `start_delay_s` after it was decided, have
+    been under way until the gateway's timeout, and have become visible only after the declared delay.
     """
-    latest_s = _resends_s(contract) + start_delay_s + contract.timeout_s + contract.visibility_delay_s
-    visible_at = sent.started_at + timedelta(seconds=latest_s)
+    last_send_at = sent.started_at + timedelta(seconds=_resends_s(contract))
+    if no_resend_after is not None:
+        last_send_at = min(last_send_at, max(sent.started_at, no_resend_after))
+    latest_s = start_delay_s + contract.timeout_s + contract.visibility_delay_s
+    visible_at = last_send_at + timedelta(seconds=latest_s)
     return contract.lookup is LookupAuthority.AUTHORITATIVE and asked_at >= visible_at
 
 
@@ -127,7 +144,14 @@ def judge_absence(
         asked.asked_at is not None
         and asked.is_alone
         and not contradicts_absence(payment, sent)
-        and proves_absence(contract, sent, asked.asked_at, start_delay_s=asked.start_delay_s)
+        and proves_absence(
+            contract,
+            sent,
+            asked.asked_at,
+            start_delay_s=asked.start_delay_s,
+            # Who has cancelled is not charged by a resend, so none was decided since.
+            no_resend_after=payment.cancel_requested_at if isinstance(sent, Attempt) else None,
+        )
     )
     if is_proof:
         return NotProcessed(reason=Reason.NEVER_RECEIVED, message="the gateway has no record of the request")

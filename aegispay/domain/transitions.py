@@ -104,7 +104,7 @@ _CANCEL = (
         E.PAYMENT_CANCELLED,
         S.CANCELLED,
         "voided or expired",
-        ("RecordOperation", "ExpirePayment"),
+        ("RecordOperation", "RecordOutcome", "ExpirePayment"),
     ),
 )
 
@@ -112,7 +112,13 @@ _MONEY = (
     *_operation(S.AUTHORIZED, "capture", "RequestOperation"),
     *_operation(S.AUTHORIZED, "void", "CancelPayment", "RepeatCancel", "RecordOutcome"),
     Transition(S.AUTHORIZED, E.AUTHORIZATION_EXPIRING, S.AUTHORIZED, "expiry announced", ("ExpirePayment",)),
-    Transition(S.AUTHORIZED, E.PAYMENT_SUCCEEDED, S.SUCCESS, "captured", ("RecordOperation", "ExpirePayment")),
+    Transition(
+        S.AUTHORIZED,
+        E.PAYMENT_SUCCEEDED,
+        S.SUCCESS,
+        "captured",
+        ("RecordOperation", "RecordOutcome", "ExpirePayment"),
+    ),
     *_operation(S.SUCCESS, "refund", "RequestOperation", "RepeatCancel", "RecordOutcome"),
     *_operation(S.PARTIALLY_REFUNDED, "refund", "RequestOperation", "RepeatCancel"),
     *(

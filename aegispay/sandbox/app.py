@@ -136,7 +136,7 @@ async def _health(_: Request) -> Response:
     return JSONResponse({"status": "up"})
 
 
-def _failed(_: Request, error: Exception) -> Response:
+async def _failed(_: Request, error: Exception) -> Response:
     # The text of an error may repeat what was sent; its place in the code does not.
     frames = error.__traceback__
     while frames is not None and frames.tb_next is not None:

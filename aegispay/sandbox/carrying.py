@@ -71,7 +71,7 @@ class Carrier:
         with self._books.transaction():
             self._provider.run_due()
             answer = _early_answer(strike.fault)
-            if answer.status >= 500 and self._settings.keeps_failures and self._known(scope) is None:
+            if strike.fault is Fault.ERROR_500_BEFORE and self._known(scope) is None:
                 self._keep(asked, scope, answer)
             self._log(asked, strike, executed=False, status=_seen(answer, strike))
         return answer

@@ -15,6 +15,8 @@ _APPLICATION_ID = 0x41507362
 """Stands in the header of every ledger ("APsb"), so that no other program's database is taken for one."""
 _VERSION = 1
 _BUSY_S = 2.0
+_CHECKPOINT_PAGES = 10_000
+"""Pages that gather in the write-ahead log, 40 MB, before they go into the file, which takes a flush."""
 
 
 class Database:
@@ -79,6 +81,7 @@ class Database:
             self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=NORMAL")
+            self._connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
             with self.transaction():
                 if not self._is_ours():
                     self._create()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -22,10 +23,11 @@ from aegispay.sandbox.faults import UNEXECUTED, Call, Fault, Strike
 from aegispay.sandbox.incoming import REGIONS, Mutation, read_caller, read_mutation
 from aegispay.sandbox.lookups import Finder, Lookup
 from aegispay.sandbox.plan import FaultChooser, Sent, dice
-from aegispay.sandbox.refusals import RefusalError, in_progress, invalid, too_large
+from aegispay.sandbox.refusals import RefusalError, in_progress, invalid, not_found, too_large
 from aegispay.sandbox.sending import gone, half, until_client_leaves, whole
 from aegispay.sandbox.settings import SandboxSettings
 
+_PAYMENT_ID = re.compile(r"sp_[0-9a-f]{24}")
 _SILENT = frozenset({Fault.HANG_BEFORE, Fault.HANG_AFTER, Fault.LOOKUP_HANG})
 
 
@@ -133,8 +135,8 @@ class Desk:
 
     async def _read(self, call: Call, request: Request) -> Mutation:
         path, headers = request.url.path, request.headers
-        payment_id = request.path_params.get("payment_id", "")
         try:
+            payment_id = _payment_id(request)
             raw = await self._body(request)
             secret = self._inside.secret
             return read_mutation(call, path, payment_id=payment_id, headers=headers, raw=raw, secret=secret)
@@ -152,7 +154,7 @@ class Desk:
 
     def _read_lookup(self, request: Request) -> Lookup:
         caller = read_caller(request.headers)
-        path, payment_id = request.url.path, request.path_params.get("payment_id", "")
+        path, payment_id = request.url.path, _payment_id(request)
         if payment_id:
             payment = self._inside.books.payment(payment_id)
             is_own = payment is not None and payment.account == caller.account
@@ -207,3 +209,11 @@ class Desk:
         )
         with self._inside.books.transaction():
             self._inside.books.log(entry, self._inside.clock.now())
+
+
+def _payment_id(request: Request) -> str:
+    """Return the id in the path; one that cannot be ours is not even looked for, as it may be a card number."""
+    payment_id: str = request.path_params.get("payment_id", "")
+    if payment_id and not _PAYMENT_ID.fullmatch(payment_id):
+        raise not_found("payment")
+    return payment_id

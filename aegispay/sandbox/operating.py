@@ -10,7 +10,6 @@ from aegispay.sandbox.payment import (
     Event,
     Job,
     JobKind,
-    Kind,
     Movement,
     MovementKind,
     Operation,

@@ -36,7 +36,7 @@ def half(answer: Answer) -> Response:
     return HalfResponse(answer.body, answer.status, _headers(answer), _JSON)
 
 
-def refused(_: Request, error: Exception) -> Response:
+async def refused(_: Request, error: Exception) -> Response:
     """Return a refusal as it is sent."""
     assert isinstance(error, RefusalError)
     return JSONResponse(error.body, error.status)

@@ -7,7 +7,6 @@ from typing import Any
 
 import aegispay.assembly
 from aegispay.actors.payment import PaymentActor
-from aegispay.ports import ChargeRequest, GatewayRequest, OperationRequest
 
 
 class CrashError(RuntimeError):
@@ -32,14 +31,20 @@ class Places:
 
     def __init__(self, *chosen: int, strike: Callable[[str], None] = _crash) -> None:
         self.passed: list[str] = []
+        self.strikes = len(chosen)
         self._chosen = frozenset(chosen)
         self._strike = strike
 
-    def reach(self, place: str, strike: Callable[[str], None] | None = None) -> None:
+    def struck_by(self, strike: Callable[[str], None]) -> Places:
+        """Return these places with another thing happening at the chosen ones."""
+        self._strike = strike
+        return self
+
+    def reach(self, place: str) -> None:
         number = len(self.passed)
         self.passed.append(place)
         if number in self._chosen:
-            (strike or self._strike)(place)
+            self._strike(place)
 
 
 def fragile_payment(places: Places) -> type[PaymentActor]:
@@ -61,47 +66,6 @@ def fragile_payment(places: Places) -> type[PaymentActor]:
             return reply
 
     return FragilePayment
-
-
-class FragileGateway:
-    """Passes a place before and after each call to the gateway behind it."""
-
-    def __init__(self, behind: Any, places: Places, strike: Callable[[str], None] | None = None) -> None:
-        self.name = behind.name
-        self.contract = behind.contract
-        self._behind = behind
-        self._places = places
-        self._strike = strike
-
-    async def charge(self, request: ChargeRequest) -> Any:
-        return await self._call("charge", self._behind.charge, request)
-
-    async def authorize(self, request: ChargeRequest) -> Any:
-        return await self._call("authorization", self._behind.authorize, request)
-
-    async def capture(self, request: OperationRequest) -> Any:
-        return await self._call("capture", self._behind.capture, request)
-
-    async def void(self, request: OperationRequest) -> Any:
-        return await self._call("void", self._behind.void, request)
-
-    async def refund(self, request: OperationRequest) -> Any:
-        return await self._call("refund", self._behind.refund, request)
-
-    async def fetch_payment(self, request: ChargeRequest) -> Any:
-        return await self._call("look-up", self._behind.fetch_payment, request)
-
-    async def fetch_operation(self, request: OperationRequest) -> Any:
-        return await self._call("look-up of an operation", self._behind.fetch_operation, request)
-
-    async def _call(self, what: str, call: Callable[..., Any], request: GatewayRequest) -> Any:
-        self._places.reach(f"before {what} at {self.name}", self._strike)
-        answer = await call(request)
-        self._places.reach(f"after {what} at {self.name}", self._strike)
-        return answer
-
-    async def health_check(self) -> Any:
-        return await self._behind.health_check()
 
 
 def use_payment_actor(monkeypatch: Any, places: Places) -> None:

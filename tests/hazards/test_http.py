@@ -6,6 +6,9 @@ import asyncio
 import hashlib
 import itertools
 import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -16,8 +19,10 @@ from aegispay.domain.money import Money, currencies
 from aegispay.domain.outcome import Executed, OutcomeUnknown, Reason
 from aegispay.domain.payment_method import Card
 from aegispay.domain.request import CaptureMode
+from aegispay.domain.resolution import may_resend
 from aegispay.domain.state import OperationKind
 from aegispay.gateways.http.phase import Phase, outcome_of_phase
+from aegispay.sandbox.settings import SandboxSettings
 from aegispay.vault import InMemoryVault, RawCard
 from tests.integration.sandbox_gateway.payloads import (
     ask,
@@ -156,6 +161,27 @@ def test_a5_a_charge_that_is_already_known_is_never_a_decline(method, code, kind
 def test_a5_an_operation_that_was_already_done_is_looked_up(method, code):
     request, _ = MUTATIONS[method]
     assert outcome(method, request, error(code, type="invalid_state"), 409).type == "duplicate"
+
+
+# --- A7, A8: what a key protects, and for how long ---------------------------------------------------
+
+SENT = SimpleNamespace(started_at=datetime(2026, 5, 1, tzinfo=UTC))
+
+
+@given(window_s=st.floats(1.0, 1e6), share=st.floats(0.9, 100.0))
+def test_a8_nothing_is_sent_again_in_the_last_tenth_of_the_keys_window_or_after_it(window_s, share):
+    contract = replace(gateway("http://127.0.0.1:1").contract, idempotency_window_s=window_s)
+    assert not may_resend(contract, SENT, SENT.started_at + timedelta(seconds=window_s * share))
+
+
+def test_a8_the_adapter_declares_the_window_that_the_sandbox_keeps_its_keys_for():
+    assert gateway("http://127.0.0.1:1").contract.idempotency_window_s == SandboxSettings().key_window_s
+
+
+@given(after_s=st.floats(0.0, 1e6))
+def test_a7_where_a_key_does_not_cover_failures_nothing_is_ever_sent_again(after_s):
+    contract = replace(gateway("http://127.0.0.1:1").contract, key_covers_failures=False)
+    assert not may_resend(contract, SENT, SENT.started_at + timedelta(seconds=after_s))
 
 
 # --- A9, A10, A11: keys -------------------------------------------------------------------------

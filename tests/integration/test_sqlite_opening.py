@@ -174,7 +174,7 @@ def test_a_newer_schema_is_refused_for_writing_and_for_reading(tmp_path):
         database.execute("PRAGMA user_version = 99")
     for options in ({}, {"read_only": True}):
         message, hint = refused(path, NewerSchemaError, **options)
-        assert message == f"{path} has schema 99; this AegisPay knows 1"
+        assert message == f"{path} has schema 99; this AegisPay knows {SCHEMA_VERSION}"
         assert "Upgrade AegisPay" in hint
 
 

@@ -20,13 +20,13 @@ _SHOWN = 5_000
 
 
 class Launcher:
-    """One launcher process, for one child at a time."""
+    """One launcher process, for one child at a time; `module` holds what it can be told to do."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str = "tests.kill.child") -> None:
         # A file: nobody reads it while the child runs, and a full pipe would stop the child.
         self._said = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115 - as long as the launcher
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.kill.launcher"],
+            [sys.executable, "-m", "tests.kill.launcher", module],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -67,5 +67,12 @@ class Launcher:
             if line["kind"] == "dead":
                 return
 
+    def logged(self) -> str:
+        """Return the end of what the children logged."""
+        self._said.seek(0)
+        return self._said.read()[-_SHOWN:]
+
     def send(self, number: signal.Signals) -> None:
+        # Process 0 would be everybody, this test included.
+        assert self.pid, "no child is running"
         os.kill(self.pid, number)

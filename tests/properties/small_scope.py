@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from aegispay.domain.events import Event
 from aegispay.domain.evidence import Evidence
 from aegispay.domain.evolve import evolve
 from aegispay.domain.keys import cancel_id
-from aegispay.domain.outcome import Pending, Reason
+from aegispay.domain.outcome import Declined, DeclineKind, Pending, Reason
 from aegispay.domain.payment import Operation, Payment, cancel_again_at, wake_at
 from aegispay.domain.rejection import Rejection
 from tests import builders as b
@@ -22,7 +23,8 @@ from tests import builders as b
 ATTEMPTS_MAX = 2
 OPERATIONS_MAX = 2
 OWN_TRIES_MAX = 2
-INCIDENTS_MAX = 1
+INCIDENTS_MAX = int(os.environ.get("AEGISPAY_SCOPE_INCIDENTS", "0"))
+"""With how many incidents a payment is still followed; each one more makes ten times as many payments."""
 PART = 4_000
 PARTLY_APPROVED = 6_000
 ENDLESS = timedelta(days=3650)
@@ -30,6 +32,7 @@ ENDLESS = timedelta(days=3650)
 CHARGE_OUTCOMES = (
     b.approved(), b.approved(amount_minor=PARTLY_APPROVED, is_partial=True), b.approved(amount_minor=1), b.hard(),
     b.not_sent(), b.unknown(), b.wants_payer(), Pending(reference="ref-1"),
+    Declined(kind=DeclineKind.HARD, reason=Reason.AUTHORIZATION_EXPIRED),
 )  # fmt: skip
 OPERATION_OUTCOMES = (b.approved("op", 1), b.hard(), b.not_sent(), b.unknown())
 VERDICTS = (Evidence.ANSWER, Evidence.OPERATOR)
@@ -155,5 +158,3 @@ def steps(capture: str) -> Iterator[Step]:
                 seen.add(known)
                 if len(step.after.incidents) <= INCIDENTS_MAX:
                     queue.append(step.after)
-
-

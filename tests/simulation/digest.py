@@ -16,6 +16,7 @@ def lines(story: Story) -> list[str]:
         *(f"{s.position} {s.payment_id} {s.version} {s.event!r} {s.recorded_at.isoformat()} {s.hash}" for s in log),
         *(repr(entry) for entry in story.ledger.entries()),
         *(f"{answer.order!r} {answer.payment!r}" for answer in story.answers),
+        *(repr(sent) for sent in story.wire),
         f"{story.lives} lives, ended at {story.ended_at_s!r}",
     ]
 

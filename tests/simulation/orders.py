@@ -1,9 +1,10 @@
-"""What callers want, drawn from a seed: orders with every kind of token, said once or often, or differently."""
+"""What callers want, drawn from a seed: orders with every kind of token, and what becomes of them afterwards."""
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 _TOKENS = {
@@ -11,7 +12,9 @@ _TOKENS = {
     "tok_declined": 4,
     "tok_soft_declined": 6,
     "tok_insufficient_funds": 2,
-    "tok_requires_action": 2,
+    "tok_requires_action": 8,
+    "tok_pending": 3,
+    "tok_partial": 3,
     "tok_refuse_connection": 4,
     "tok_rate_limit": 2,
     "tok_bad_credentials": 2,
@@ -28,6 +31,22 @@ _CURRENCIES = (("USD", 2), ("JPY", 0), ("KWD", 3), ("EUR", 2))
 
 
 @dataclass(frozen=True)
+class Wish:
+    """What a merchant wants of a payment: "capture", "refund" or "cancel".
+
+    Attributes:
+        after_s: when, counted from the order.
+        amount: major units; ``None`` for all that is left.
+    """
+
+    kind: str
+    key: str | None
+    after_s: float
+    amount: str | None = None
+    is_final: bool = True
+
+
+@dataclass(frozen=True)
 class Order:
     """One caller's wish.
 
@@ -37,6 +56,7 @@ class Order:
         is_created_only: never processed.
         leaves_after_s: when the caller stops waiting; ``None`` for never.
         conflicts: whether it uses the key of another order for something else.
+        wishes: what its caller wants of the payment then.
     """
 
     fields: dict[str, Any]
@@ -45,6 +65,7 @@ class Order:
     is_created_only: bool
     leaves_after_s: float | None
     conflicts: bool = False
+    wishes: tuple[Wish, ...] = ()
 
     @property
     def key(self) -> str:
@@ -54,8 +75,9 @@ class Order:
 
 def draw_orders(draw: random.Random, over_s: float) -> list[Order]:
     orders: list[Order] = []
-    for number in range(draw.randint(30, 80)):
-        first = _order(draw, _fields(draw, f"order-{number}"), draw.uniform(0, over_s))
+    for number in range(draw.randint(20, 60)):
+        fields = _fields(draw, f"order-{number}")
+        first = _order(draw, fields, draw.uniform(0, over_s), wishes=_wishes(draw, fields))
         orders.append(first)
         for _ in range(draw.choice((0, 0, 0, 1, 2))):
             later_s = first.at_s + draw.choice((0.0, draw.uniform(0, 2), draw.uniform(0, 40)))
@@ -66,7 +88,14 @@ def draw_orders(draw: random.Random, over_s: float) -> list[Order]:
     return orders
 
 
-def _order(draw: random.Random, fields: dict[str, Any], at_s: float, *, conflicts: bool = False) -> Order:
+def _order(
+    draw: random.Random,
+    fields: dict[str, Any],
+    at_s: float,
+    *,
+    conflicts: bool = False,
+    wishes: tuple[Wish, ...] = (),
+) -> Order:
     return Order(
         fields=fields,
         at_s=at_s,
@@ -74,6 +103,7 @@ def _order(draw: random.Random, fields: dict[str, Any], at_s: float, *, conflict
         is_created_only=draw.random() < 0.05,
         leaves_after_s=draw.uniform(0, 5) if draw.random() < 0.1 else None,
         conflicts=conflicts,
+        wishes=wishes,
     )
 
 
@@ -87,6 +117,7 @@ def _fields(draw: random.Random, key: str) -> dict[str, Any]:
         "currency": currency,
         "payment_method": _method(draw, token),
         "customer": {"id": f"customer-{draw.randint(1, 9)}"} if draw.random() < 0.5 else None,
+        "capture": "manual" if draw.random() < 0.5 else "automatic",
     }
 
 
@@ -100,3 +131,41 @@ def _method(draw: random.Random, token: str) -> dict[str, Any]:
             {"type": "pay_later", "provider": "klarna", "token": token},
         )
     )
+
+
+def _wishes(draw: random.Random, fields: dict[str, Any]) -> tuple[Wish, ...]:
+    """Return captures and refunds that fit or do not, some of them said twice, and a cancel at any moment."""
+    wishes: list[Wish] = []
+    if fields["capture"] == "manual" and draw.random() < 0.8:
+        wishes += _captures(draw, fields["amount"])
+    if draw.random() < 0.5:
+        refunds = [_wish(draw, "refund", number, fields["amount"], 40.0) for number in range(draw.randint(1, 4))]
+        wishes += refunds
+    wishes += [draw.choice(wishes) for _ in range(draw.choice((0, 1, 2))) if wishes]
+    if draw.random() < 0.3:
+        key = draw.choice((None, "enough"))
+        beside = [wish.after_s for wish in wishes] or [0.0]
+        wishes.append(Wish("cancel", key, draw.choice((0.0, draw.uniform(0, 4), *(draw.choice(beside),) * 3))))
+    return tuple(wishes)
+
+
+def _captures(draw: random.Random, amount: str) -> list[Wish]:
+    if draw.random() < 0.4:
+        return [Wish("capture", "all", draw.uniform(0, 20), None)]
+    number = draw.randint(1, 3)
+    parts = [_wish(draw, "capture", each, amount, 20.0, is_final=False) for each in range(number)]
+    return [*parts, _wish(draw, "capture", number, amount, 40.0)]
+
+
+def _wish(
+    draw: random.Random, kind: str, number: int, amount: str, within_s: float, *, is_final: bool = True
+) -> Wish:
+    percent = draw.choice((None, 10, 30, 30, 50, 100))
+    part = None if percent is None else _part(amount, percent)
+    return Wish(kind, f"{kind}-{number}", draw.choice((5.0, draw.uniform(0, within_s))), part, is_final)
+
+
+def _part(amount: str, percent: int) -> str:
+    whole = Decimal(amount)
+    smallest = Decimal(1).scaleb(int(whole.as_tuple().exponent))
+    return str(max(smallest, (whole * percent / 100).quantize(smallest)))

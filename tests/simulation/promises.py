@@ -8,20 +8,18 @@ from aegispay import Payment, PaymentState
 from aegispay.domain import events as e
 from aegispay.domain.evolve import evolve
 from aegispay.domain.invariants import violations
+from aegispay.domain.operation_events import OperationBecameUnknown, OperationFailed, OperationSucceeded
 from aegispay.domain.projection import project
 from aegispay.domain.request import parse_request
-from aegispay.gateways.ledger import charges
-from tests.simulation.providers import CONTRACTS
+from tests.simulation import money
+from tests.simulation.desk import is_part
 from tests.simulation.world import Story
-
-_CHARGED = frozenset({PaymentState.SUCCESS})
-_NOT_CHARGED = frozenset({PaymentState.FAILURE, PaymentState.CANCELLED, PaymentState.INITIATED})
 
 
 def broken(story: Story) -> list[str]:
     """Return every promise that the story breaks; empty when it keeps them all."""
     found: list[str] = []
-    for check in _PROMISES:
+    for check in (*_PROMISES, *money.PROMISES):
         try:
             found.extend(f"{check.__name__.strip('_')}: {problem}" for problem in check(story))
         except Exception as error:
@@ -39,7 +37,17 @@ def _states(story: Story, payment_id: str) -> list[Payment]:
     return states
 
 
+def _committed(story: Story, payment_id: str) -> Iterator[Payment]:
+    """Return the payment after each commit: what is written together is not seen in between."""
+    events = story.events[payment_id]
+    written_at = [*(stored.recorded_at for stored in events[1:]), None]
+    for stored, state, next_at in zip(events, _states(story, payment_id), written_at, strict=True):
+        if stored.recorded_at != next_at:
+            yield state
+
+
 def _replay(story: Story) -> Iterator[str]:
+    """P5, and that the log is all there is: state, row and the store's counts follow from it."""
     for payment_id, final in story.final.items():
         states = _states(story, payment_id)
         if states[-1] != final:
@@ -49,30 +57,20 @@ def _replay(story: Story) -> Iterator[str]:
         versions = [stored.version for stored in story.events[payment_id]]
         if versions != list(range(1, len(versions) + 1)):
             yield f"{payment_id}: versions {versions}"
-        for state in states:
+        for state in _committed(story, payment_id):
             yield from (f"{payment_id} v{state.version} breaks {each}" for each in violations(state))
 
 
-def _at_most_one_charge(story: Story) -> Iterator[str]:
-    """P1: over all gateways, one payment is charged once and never more than its amount."""
-    for payment_id, entries in charges(story.ledger).items():
-        where = ", ".join(f"{entry.gateway} {entry.amount_minor}" for entry in entries)
-        if len(entries) > 1:
-            yield f"{payment_id} was charged {len(entries)} times: {where}"
-        if payment_id not in story.final:
-            yield f"{payment_id} was charged and is not in the store"
-        elif sum(entry.amount_minor for entry in entries) > story.final[payment_id].amount_minor:
-            yield f"{payment_id} was charged too much: {where}"
-
-
-def _ledger_agrees(story: Story) -> Iterator[str]:
-    charged = charges(story.ledger)
-    for payment_id, payment in story.final.items():
-        by = [entry.gateway for entry in charged.get(payment_id, ())]
-        if payment.state in _CHARGED and by != [payment.gateway]:
-            yield f"{payment_id} is {payment.state} at {payment.gateway}, charged by {by}"
-        if payment.state in _NOT_CHARGED and by:
-            yield f"{payment_id} is {payment.state}, charged by {by}"
+def _counts(story: Story) -> Iterator[str]:
+    """What the store counts as doubts and incidents is what the payments say."""
+    if story.doubts.payments != len(story.left):
+        yield f"{story.doubts.payments} payments counted as in doubt, {len(story.left)} are"
+    oldest = min((payment.doubt_since for payment in story.left if payment.doubt_since), default=None)
+    if story.doubts.oldest_since != oldest:
+        yield f"the oldest doubt is counted from {story.doubts.oldest_since}, not from {oldest}"
+    incidents = sum(any(each.is_open for each in payment.incidents) for payment in story.final.values())
+    if story.doubts_at_the_end.incidents != incidents:
+        yield f"{story.doubts_at_the_end.incidents} payments counted with incidents, {incidents} have one"
 
 
 def _nothing_guessed(story: Story) -> Iterator[str]:
@@ -89,6 +87,20 @@ def _nothing_guessed(story: Story) -> Iterator[str]:
                 event, e.AttemptStarted | e.AttemptFailed | e.PaymentFailed | e.PaymentSucceeded | e.PaymentCancelled
             ):
                 yield f"{payment_id} v{stored.version}: {event.type} without evidence"
+
+
+def _operations_follow(story: Story) -> Iterator[str]:
+    """One capture, void or refund is requested once, and ends once."""
+    for payment_id, events in story.events.items():
+        ended: set[str] = set()
+        for stored in events:
+            event = stored.event
+            if isinstance(event, OperationBecameUnknown) and event.operation_id in ended:
+                yield f"{payment_id} v{stored.version}: {event.operation_id} is in doubt after its end"
+            if isinstance(event, OperationSucceeded | OperationFailed):
+                if event.operation_id in ended:
+                    yield f"{payment_id} v{stored.version}: {event.operation_id} ended twice"
+                ended.add(event.operation_id)
 
 
 def _answers_hold(story: Story) -> Iterator[str]:
@@ -113,7 +125,7 @@ def _one_key(story: Story) -> Iterator[str]:
     yield from (f"{key} made {len(made)} payments" for key, made in ids.items() if len(made) > 1)
     fingerprints = {payment.idempotency_key: payment.fingerprint for payment in story.final.values()}
     for answer in story.answers:
-        if answer.payment.fingerprint != parse_request(**answer.order.fields).fingerprint():
+        if answer.order and answer.payment.fingerprint != parse_request(**answer.order.fields).fingerprint():
             yield f"{answer.order.key}: a caller got the answer to another request"
     for order in story.conflicts:
         if fingerprints[order.key] == parse_request(**order.fields).fingerprint():
@@ -121,11 +133,28 @@ def _one_key(story: Story) -> Iterator[str]:
 
 
 def _all_ended(story: Story) -> Iterator[str]:
+    """Nothing stays open but authorizations that are still good, and what waits for an operator has had one."""
     for payment_id, payment in story.final.items():
         if payment.is_parked:
             yield f"{payment_id} is still parked"
-        if not payment.state.is_final and not _may_stay_open(story, payment):
+        if payment.in_doubt and not _is_beyond_words(story, payment):
+            yield f"{payment_id} is in doubt although the operators were asked: {payment.doubts}"
+        elif not payment.in_doubt and not payment.state.is_final and payment.state is not PaymentState.AUTHORIZED:
             yield f"{payment_id} never ended: {payment!r} at {payment.gateway}"
+        yield from (f"{op.id} never ended" for op in payment.operations if op.status.is_open and not payment.in_doubt)
+
+
+def _is_beyond_words(story: Story, payment: Payment) -> bool:
+    return any(is_part(payment, entry) for entry in story.ledger.of_payment(payment.id))
+
+
+def _no_timer_lost(story: Story) -> Iterator[str]:
+    """Whatever is not over has a time at which it will be looked at, at every moment of its life."""
+    for payment_id in story.final:
+        for state in _committed(story, payment_id):
+            is_over = state.state.is_final and not state.has_open_operation
+            if not (is_over or state.is_parked) and project(state).wake_at is None:
+                yield f"{payment_id} v{state.version} waits for nothing: {state!r}"
 
 
 def _all_answered(story: Story) -> Iterator[str]:
@@ -134,30 +163,12 @@ def _all_answered(story: Story) -> Iterator[str]:
 
 _PROMISES = (
     _replay,
-    _at_most_one_charge,
-    _ledger_agrees,
+    _counts,
     _nothing_guessed,
+    _operations_follow,
     _answers_hold,
     _one_key,
     _all_ended,
+    _no_timer_lost,
     _all_answered,
 )
-
-
-def _may_stay_open(story: Story, payment: Payment) -> bool:
-    """Say whether a person has to end this one: the payer, or an operator because nobody can be asked."""
-    if payment.state is PaymentState.REQUIRES_ACTION:
-        return True
-    if not payment.in_doubt or payment.gateway is None:
-        return False
-    if any(incident.is_open for incident in payment.incidents):
-        return True
-    was_charged = payment.id in charges(story.ledger)
-    match payment.gateway:
-        case "hearsay":
-            return not was_charged
-        case "keys_only":
-            # Once the key's window is over it can be asked no more.
-            return CONTRACTS["keys_only"].idempotency_window_s is not None
-        case _:
-            return False

@@ -7,39 +7,25 @@ from dataclasses import replace
 from typing import Any
 
 from aegispay import MemoryStore, NotProcessed, OutcomeUnknown, Reason
-from aegispay.actors import charging
+from aegispay.actors import asking, charging
+from aegispay.actors.asking import Asking
 from aegispay.actors.charging import Charging
 from aegispay.domain import commands as c
-from aegispay.domain import decide, invariants
+from aegispay.domain import decide, invariants, resolution
 from aegispay.domain import events as e
 from aegispay.domain.resolution import Purpose
-from tests.simulation.promises import broken
-from tests.simulation.world import simulate
-
-_SEEDS_MAX = 40
-
-
-def sees(damage: str) -> bool:
-    """Return whether one of the first stories breaks a promise whose description contains `damage`."""
-    return any(damage in problem for seed in range(_SEEDS_MAX) for problem in problems(seed))
-
-
-def problems(seed: int) -> list[str]:
-    try:
-        return broken(simulate(seed))
-    except Exception as error:
-        return [f"could not be told: {error}"]
+from tests.simulation.seeing import sees
 
 
 def test_failover_after_an_unknown_outcome_is_seen(monkeypatch):
-    judge = charging.as_evidence
+    judge = asking.as_evidence
 
     def guess(purpose: Purpose, outcome: Any) -> Any:
         if purpose is Purpose.SEND and isinstance(outcome, OutcomeUnknown):
             return NotProcessed(reason=Reason.NOT_SENT, message="a guess")
         return judge(purpose, outcome)
 
-    monkeypatch.setattr(charging, "as_evidence", guess)
+    monkeypatch.setattr(asking, "as_evidence", guess)
     assert sees("at_most_one_charge: ")
 
 
@@ -66,14 +52,14 @@ def test_a_second_attempt_beside_an_open_one_is_seen(monkeypatch):
 
 
 def test_a_resend_under_a_new_key_is_seen(monkeypatch):
-    place, numbers = Charging.place, itertools.count()
+    place, numbers = Asking.place, itertools.count()
 
-    def place_anew(self: Any, payment: Any, attempt: Any, purpose: Purpose) -> None:
+    def place_anew(self: Any, payment: Any, sent: Any, purpose: Purpose, *parameters: Any) -> None:
         if purpose is Purpose.RESEND:
-            attempt = replace(attempt, idempotency_key=f"{attempt.idempotency_key}-{next(numbers)}")
-        place(self, payment, attempt, purpose)
+            sent = replace(sent, idempotency_key=f"{sent.idempotency_key}-{next(numbers)}")
+        place(self, payment, sent, purpose, *parameters)
 
-    monkeypatch.setattr(Charging, "place", place_anew)
+    monkeypatch.setattr(Asking, "place", place_anew)
     assert sees("at_most_one_charge: ")
 
 
@@ -83,7 +69,7 @@ def test_a_store_that_checks_no_versions_is_seen(monkeypatch):
 
 
 def test_a_look_up_believed_too_early_is_seen(monkeypatch):
-    monkeypatch.setattr(charging, "proves_absence", lambda *arguments, **keywords: True)
+    monkeypatch.setattr(resolution, "proves_absence", lambda *arguments, **keywords: True)
     assert sees("at_most_one_charge: ")
 
 

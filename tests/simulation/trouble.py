@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 import aegispay.assembly
+import aegispay.registry
 from aegispay.actors.gateway import GatewayActor
 from aegispay.actors.payment import PaymentActor
 from aegispay.actors.router import RouterActor
 from aegispay.actors.scheduler import SchedulerActor
+from aegispay.gateways.holding import Holding
 from tests.crash.points import CrashError, Poison
 from tests.simulation.process import Process
 
@@ -26,6 +28,8 @@ class Trouble:
         store: of the store, before and after each commit.
         kill: of the process, at each commit and each send.
         loss: of a request or an answer on the way.
+        fault: of a provider that does something odd with a capture, void or refund.
+        is_lax: whether providers check no operation against their books, so that nobody but the engine does.
     """
 
     draw: random.Random
@@ -33,6 +37,8 @@ class Trouble:
     store: float
     kill: float
     loss: float
+    fault: float
+    is_lax: bool
     kills: int = field(default=0)
 
     @classmethod
@@ -44,10 +50,12 @@ class Trouble:
             store=draw.choice((0.0, 0.01, 0.03)),
             kill=draw.choice((0.0, 0.005, 0.02)),
             loss=draw.choice((0.0, 0.02, 0.1)),
+            fault=draw.choice((0.0, 0.2, 0.5)),
+            is_lax=draw.random() < 0.5,
         )
 
     def end(self) -> None:
-        self.crash = self.store = self.kill = self.loss = 0.0
+        self.crash = self.store = self.kill = self.loss = self.fault = 0.0
 
     def strike(self, process: Process, place: str) -> None:
         """Perhaps kill the process at this place, or let the disk fail."""
@@ -62,9 +70,12 @@ class Trouble:
             raise CrashError(where)
 
     def infect(self, patch: pytest.MonkeyPatch) -> None:
-        """Make engines opened from now on use actors that this trouble can reach."""
+        """Make engines opened from now on use actors that this trouble can reach, and providers as strict as drawn."""
+        if self.is_lax:
+            patch.setattr(Holding, "refusal", lambda *_: None)
         patch.setattr(aegispay.assembly, "PaymentActor", _fragile(PaymentActor, self))
-        for kind in (GatewayActor, RouterActor, SchedulerActor):
+        patch.setattr(aegispay.registry, GatewayActor.__name__, _mortal(GatewayActor))
+        for kind in (RouterActor, SchedulerActor):
             patch.setattr(aegispay.assembly, kind.__name__, _mortal(kind))
 
 

@@ -4,40 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass, field
-from typing import Any
+from collections import Counter
+from dataclasses import dataclass
 
 import pytest
 
-from aegispay import (
-    AegisConfig,
-    AegisPayError,
-    EngineFailedError,
-    IdempotencyConflictError,
-    MemoryStore,
-    OverloadedError,
-    Payment,
-    PaymentNotFoundError,
-    PaymentParkedError,
-    PaymentTimeoutError,
-    SimulatedGateway,
-    StoreError,
-)
+from aegispay import AegisConfig, MemoryStore, Payment, PaymentNotFoundError, PaymentState, SimulatedGateway, StoreError
 from aegispay.domain.breaker import BreakerPolicy
-from aegispay.errors import EngineClosedError
+from aegispay.domain.projection import PaymentRow
 from aegispay.gateways.ledger import MemoryLedger
-from aegispay.ports import StoredEvent
+from aegispay.ports import Doubts, StoredEvent
 from aegispay.testing import run_virtual, running_clock
 from tests.crash.points import Poison
 from tests.integration.engine.rig import elapse
-from tests.simulation.orders import Order, draw_orders
-from tests.simulation.process import DeadError, Outside, Process
-from tests.simulation.providers import CONTRACTS, Line
+from tests.simulation.asking import Answer, Asker
+from tests.simulation.desk import Operators
+from tests.simulation.merchants import Merchants
+from tests.simulation.orders import Order, Wish, draw_orders
+from tests.simulation.outsiders import Outsiders
+from tests.simulation.process import Outside, Process
+from tests.simulation.providers import CONTRACTS, Line, OnTheWire
 from tests.simulation.trouble import Trouble
 
 STORM_S = 40.0
-QUIET_S = 230.0
-"""Longest way to the end: three attempts, each in doubt until its key's window is over."""
+QUIET_S = 1_200.0
+"""Longest way to the end: a challenge that nobody takes up, and then a doubt about what came of it."""
+SETTLED_S = {
+    "keys_and_look_up": 400.0,
+    "keys_only": 150.0,
+    "slow_books": 400.0,
+    "hearsay": 60.0,
+    "mute": 20.0,
+    "charges_only": 400.0,
+}
+"""How long a doubt may take at most that ends without a person, by whose doubt it is."""
 _CONFIG = AegisConfig(
     breaker=BreakerPolicy(failures_max=10, open_s=5.0),
     payment_expiry_s=100.0,
@@ -49,85 +49,78 @@ _CONFIG = AegisConfig(
     actor_idle_s=5.0,
     recoveries_max=1_000,
 )
-_TRIES_MAX = 30
-_NOT_NOW = (
-    DeadError,
-    StoreError,
-    EngineClosedError,
-    EngineFailedError,
-    OverloadedError,
-    PaymentParkedError,
-    PaymentTimeoutError,
-)
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a caller was told by a process that lived to say it."""
-
-    order: Order
-    payment: Payment
-
-
-@dataclass
 class Story:
-    """Everything that a run left behind."""
+    """Everything that a run left behind.
+
+    Attributes:
+        left: what the engine could not settle by itself, before the operators said what is true.
+        doubts: what the store counted at that moment.
+    """
 
     seed: int
     events: dict[str, tuple[StoredEvent, ...]]
-    rows: dict[str, Any]
+    rows: dict[str, PaymentRow]
     ledger: MemoryLedger
     final: dict[str, Payment]
     answers: list[Answer]
     conflicts: list[Order]
+    granted: list[tuple[str, Wish]]
+    refused: Counter[str]
+    wire: list[OnTheWire]
+    left: list[Payment]
+    doubts: Doubts
+    doubts_at_the_end: Doubts
+    verdicts: int
     surprises: list[str]
     lives: int
     ended_at_s: float
 
 
-@dataclass
 class World:
     """Everything outside our processes, and the one that lives now."""
 
-    seed: int
-    clock: Any = field(default_factory=running_clock)
-    outside: Outside = field(default_factory=Outside)
-    process: Process | None = None
-    lives: int = 0
-    answers: list[Answer] = field(default_factory=list)
-    conflicts: list[Order] = field(default_factory=list)
-    surprises: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.draw = random.Random(f"{self.seed}:world")
-        self.trouble = Trouble.of(self.seed)
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.clock = running_clock()
+        self.draw = random.Random(f"{seed}:world")
+        self.trouble = Trouble.of(seed)
         self.disk = MemoryStore(clock=self.clock)
-        self.ledger = MemoryLedger()
-        kinds = self.draw.sample(sorted(CONTRACTS), self.draw.randint(2, 3))
-        self.providers = [
-            SimulatedGateway(
-                kind,
-                seed=self.seed,
-                contract=CONTRACTS[kind],
-                ledger=self.ledger,
-                clock=self.clock,
-                success_rate=self.draw.choice((1.0, 0.9)),
-                latency_s=self.draw.choice((0.0, 0.3, (0.05, 3.0))),
-            )
-            for kind in kinds
-        ]
+        self.lives = 0
+        self.wire: list[OnTheWire] = []
+        self.asker = Asker(seed, MemoryLedger(), Outside())
+        kinds = self.draw.sample(sorted(CONTRACTS), self.draw.randint(2, 4))
+        self.providers = [self._provider(kind) for kind in kinds]
+        self.merchants = Merchants(self.asker, self.disk.salt)
+        self.outsiders = Outsiders(self.asker, self.providers)
+        self.operators = Operators(
+            self.asker, self.providers, lambda: self.disk._streams, self.wire, self.clock.monotonic
+        )
+
+    def _provider(self, kind: str) -> SimulatedGateway:
+        return SimulatedGateway(
+            kind,
+            seed=self.seed,
+            contract=CONTRACTS[kind],
+            ledger=self.asker.ledger,
+            clock=self.clock,
+            success_rate=self.draw.choice((1.0, 0.9)),
+            latency_s=self.draw.choice((0.0, 0.3, (0.05, 3.0))),
+        )
 
     # --- processes ----------------------------------------------------------------------------------
 
     async def open(self) -> Process:
         self.lives += 1
-        process = Process(self.disk, self.outside, self.trouble.strike)
-        lines = [Line(provider, process, self.trouble.draw, self.trouble.loss) for provider in self.providers]
+        process = Process(self.disk, self.asker.outside, self.trouble.strike)
+        lines = [Line(provider, process, self.trouble, self.clock, self.wire) for provider in self.providers]
         try:
             await process.open(lines, self.clock, _CONFIG, f"{self.seed}:{self.lives}")
         except StoreError:
             process.die()
-        self.process = process
+        self.asker.process = process
         return process
 
     async def live(self) -> None:
@@ -160,50 +153,14 @@ class World:
         if actor is not None:
             actor.tell(Poison())
 
-    # --- callers ------------------------------------------------------------------------------------
-
-    async def come(self, order: Order) -> None:
-        await elapse(order.at_s)
-        caller = asyncio.create_task(self._insist(order))
-        if order.leaves_after_s is not None:
-            await elapse(order.leaves_after_s)
-            caller.cancel()
-        await asyncio.gather(caller, return_exceptions=order.leaves_after_s is not None)
-
-    async def _insist(self, order: Order) -> None:
-        for tries in range(_TRIES_MAX):
-            try:
-                assert self.process is not None
-                return await self._ask(self.process, order)
-            except IdempotencyConflictError:
-                self.conflicts.append(order)
-                return None
-            except _NOT_NOW:
-                await elapse(1 + tries)
-            except AegisPayError as error:
-                self.surprises.append(f"{order.key} was told {error!r}")
-                return None
-        self.surprises.append(f"{order.key} never got an answer")
-        return None
-
-    async def _ask(self, process: Process, order: Order) -> None:
-        if order.is_two_steps or order.is_created_only:
-            created = await process.call(lambda aegis: aegis.create_payment(**order.fields))
-            self.answers.append(Answer(order, created))
-            if not order.is_created_only:
-                processed = await process.call(lambda aegis: aegis.process_payment(created.id))
-                self.answers.append(Answer(order, processed))
-        else:
-            paid = await process.call(lambda aegis: aegis.pay(**order.fields))
-            self.answers.append(Answer(order, paid))
-
     # --- the end ------------------------------------------------------------------------------------
 
     async def grow_quiet(self) -> None:
-        """The storm is over: everything is up, the operator lets everybody go on, and time passes."""
+        """The storm is over: everything is up, the operator lets everybody go on."""
         self.trouble.end()
         for provider in self.providers:
             provider.is_up = True
+            provider.clear_script()
         process = await self.open()
         assert process.aegis is not None
         for parking in await self.disk.parked():
@@ -212,52 +169,80 @@ class World:
             except PaymentNotFoundError:
                 continue  # nothing was ever stored
 
-    async def wait_for_the_end(self) -> None:
-        until_s = self.clock.monotonic() + QUIET_S
-        while self.clock.monotonic() < until_s:
-            rows = self.disk._rows.values()
-            if all(row.state.is_final for row in rows):
-                return
+    async def wait(self, longest_s: float) -> None:
+        """Let time pass until nothing more will happen by itself, or for so long."""
+        until_s = self.clock.monotonic() + longest_s
+        while self.clock.monotonic() < until_s and not all(map(self._is_quiet, self.disk._rows.values())):
             await elapse(10)
 
-    async def tell(self) -> Story:
-        assert self.process is not None
-        assert self.process.aegis is not None
-        final = {payment_id: await self.process.aegis.get_payment(payment_id) for payment_id in self.disk._rows}
+    def _is_quiet(self, row: PaymentRow) -> bool:
+        if row.wake_at is None:
+            return True
+        if row.doubt_since is not None and row.gateway is not None:
+            return (self.clock.now() - row.doubt_since).total_seconds() > SETTLED_S[row.gateway]
+        return row.state is PaymentState.AUTHORIZED and (row.wake_at - self.clock.now()).total_seconds() > QUIET_S
+
+    async def settle(self) -> None:
+        """Let the operators say what is true, and what follows from it happen."""
+        for _ in range(3):
+            await self.operators.settle_all()
+            await self.wait(QUIET_S)
+
+    async def tell(self, left: list[Payment], doubts: Doubts) -> Story:
+        process = self.asker.process
+        assert process is not None
+        assert process.aegis is not None
         return Story(
             seed=self.seed,
             events={payment_id: await self.disk.load(payment_id) for payment_id in self.disk._rows},
             rows=dict(self.disk._rows),
-            ledger=self.ledger,
-            final=final,
-            answers=self.answers,
-            conflicts=self.conflicts,
-            surprises=self.surprises,
+            ledger=self.asker.ledger,
+            final={payment_id: await process.aegis.get_payment(payment_id) for payment_id in self.disk._rows},
+            answers=self.asker.answers,
+            conflicts=self.merchants.conflicts,
+            granted=self.merchants.granted,
+            refused=self.merchants.refused,
+            wire=self.wire,
+            left=left,
+            doubts=doubts,
+            doubts_at_the_end=await self.disk.doubts(),
+            verdicts=self.operators.verdicts,
+            surprises=self.asker.surprises,
             lives=self.lives,
             ended_at_s=self.clock.monotonic(),
         )
+
+
+async def _live_through(world: World) -> Story:
+    orders = draw_orders(world.draw, STORM_S)
+    first = asyncio.create_task(world.live())
+    await asyncio.sleep(0)
+    world.asker.outside.start(world.outsiders.live())
+    operators = world.asker.outside.start(world.operators.live())
+    callers = [asyncio.create_task(world.merchants.come(order)) for order in orders]
+    await first
+    await world.grow_quiet()
+    await asyncio.gather(*callers)
+    operators.cancel()
+    await world.wait(QUIET_S)
+    left, doubts = world.operators.in_doubt(), await world.disk.doubts()
+    await world.settle()
+    return await world.tell(left, doubts)
 
 
 async def _simulate(seed: int) -> Story:
     world = World(seed)
     with pytest.MonkeyPatch.context() as patch:
         world.trouble.infect(patch)
-        orders = draw_orders(world.draw, STORM_S)
-        first = asyncio.create_task(world.live())
-        await asyncio.sleep(0)
-        callers = [asyncio.create_task(world.come(order)) for order in orders]
-        await first
-        await world.grow_quiet()
-        await asyncio.gather(*callers)
-        await world.wait_for_the_end()
-        story = await world.tell()
-        assert world.process is not None
-        assert world.process.aegis is not None
-        await world.process.aegis.close()
-        await world.outside.end()
+        story = await _live_through(world)
+        assert world.asker.process is not None
+        assert world.asker.process.aegis is not None
+        await world.asker.process.aegis.close()
+        await world.asker.outside.end()
     return story
 
 
 def simulate(seed: int) -> Story:
     """Run the world that the seed makes."""
     return run_virtual(_simulate(seed), seed=seed)
+

@@ -91,7 +91,7 @@ class Connections(httpx.AsyncBaseTransport):
             PoolFullError: it was not sent.
             httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError: as far as it got.
         """
-        if False:
+        if self._active >= self._connections_max:
             raise PoolFullError
         self._active += 1
         connection: httpcore.AsyncHTTPConnection | None = None

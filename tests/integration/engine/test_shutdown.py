@@ -65,9 +65,9 @@ async def test_before_opening_and_after_closing_every_method_says_that_the_engin
 
 
 def test_the_list_of_methods_above_is_complete():
-    public = {name for name in vars(AegisPay) if not name.startswith("_")}
+    public = {name for name in dir(AegisPay) if not name.startswith("_")}
     assert public - {"open", "close"} == set(CALLS)
-    assert {name for name in vars(BlockingAegisPay) if not name.startswith("_")} == public
+    assert {name for name in dir(BlockingAegisPay) if not name.startswith("_")} == public
 
 
 def test_the_blocking_face_says_the_same():

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
@@ -32,7 +32,7 @@ class SandboxProcess:
         self._errors = folder / "sandbox.stderr"
         self._placeholder: socket.socket | None = None
 
-    def __enter__(self) -> SandboxProcess:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

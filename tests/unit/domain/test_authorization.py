@@ -6,7 +6,7 @@ import pytest
 
 from aegispay.domain.decide import decide
 from aegispay.domain.invariants import check
-from aegispay.domain.outcome import Reason
+from aegispay.domain.outcome import Declined, DeclineKind, Reason
 from aegispay.domain.payment import wake_at
 from aegispay.domain.rejection import Rejection
 from aegispay.domain.state import PaymentState
@@ -115,3 +115,44 @@ def test_the_time_of_an_authorization_counts_from_its_approval_not_from_its_requ
 
 def test_an_engine_that_slept_past_the_end_ends_the_authorization_without_announcing_it():
     assert b.names(b.decided(b.authorized(), b.expire(WEEK * 2))) == ["cancelled"]
+
+
+# --- ended by the gateway -------------------------------------------------------------------------------
+
+LAPSED = b.outcome(Declined(kind=DeclineKind.HARD, reason=Reason.AUTHORIZATION_EXPIRED))
+
+
+def captured(amount_minor: int):
+    part = (b.capture(amount_minor, is_final=False), b.recorded("cap-1", amount_minor=amount_minor))
+    return b.after(*part, payment=b.authorized())
+
+
+def test_a_gateway_that_says_the_authorization_lapsed_ends_it_before_its_time():
+    payment = check(b.after(LAPSED, payment=b.authorized()))
+    assert (payment.state, payment.incidents) == (PaymentState.CANCELLED, ())
+    assert decide(payment, LAPSED) == ()
+
+
+def test_what_was_captured_before_the_authorization_lapsed_is_kept():
+    payment = check(b.after(LAPSED, payment=captured(4_000)))
+    assert (payment.state, payment.captured_minor) == (PaymentState.SUCCESS, 4_000)
+    assert decide(payment, LAPSED) == ()
+
+
+@pytest.mark.parametrize("request_", [b.capture(None), b.cancel()], ids=["capture", "void"])
+def test_an_authorization_with_an_open_operation_is_not_ended_by_the_gateways_word_either(request_):
+    payment = b.after(request_, payment=b.authorized())
+    assert decide(payment, LAPSED) == ()
+
+
+def test_an_authorization_that_was_captured_in_full_cannot_have_lapsed():
+    payment = check(b.after(LAPSED, payment=captured(b.AMOUNT)))
+    assert payment.state is PaymentState.SUCCESS
+    assert [incident.reason for incident in payment.incidents] == [Reason.CONFLICTING_ANSWER]
+
+
+def test_the_end_of_one_attempts_authorization_says_nothing_about_anothers():
+    failed_over = (b.outcome(b.not_sent()), b.start(2, "beta"), b.outcome(b.approved(), 2))
+    payment = b.after(*failed_over, payment=b.processing(capture="manual"))
+    assert payment.state is PaymentState.AUTHORIZED
+    assert decide(payment, LAPSED) == ()

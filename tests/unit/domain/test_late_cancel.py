@@ -1,6 +1,7 @@
 """A cancel that came too late to stop the charge: remembered, then carried out, then tried again until it is."""
 
-from datetime import timedelta
+import itertools
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -31,13 +32,20 @@ def to_return() -> Payment:
     return b.cancelled_too_late()
 
 
+def due_at(payment: Payment) -> datetime:
+    at = cancel_again_at(payment)
+    assert at is not None
+    return at
+
+
 def tried(times: int) -> Payment:
     """Return a payment whose release has failed this often."""
     payment = own_try_failed(to_release())
     for number in range(2, times + 1):
-        due_s = (cancel_again_at(payment) - b.NOW).total_seconds()
-        failed = b.recorded(cancel_id(b.ID, number), b.not_sent(), at=b.NOW + timedelta(seconds=due_s))
-        payment = b.after(b.repeat_cancel(number, after_s=due_s), failed, payment=payment)
+        at = due_at(payment)
+        failed = b.recorded(cancel_id(b.ID, number), b.not_sent(), at=at)
+        again = b.repeat_cancel(number, after_s=(at - b.NOW).total_seconds())
+        payment = b.after(again, failed, payment=payment)
     return payment
 
 
@@ -58,9 +66,8 @@ def test_a_try_that_failed_is_repeated_in_full_under_a_new_name(build, kind):
 
 
 def test_the_pauses_between_the_tries_grow():
-    payments = [tried(times) for times in (1, 2, 3)]
-    pauses = [cancel_again_at(payment) - payment.operations[-1].ended_at for payment in payments]
-    assert [pause.total_seconds() for pause in pauses] == list(CHECK_DELAYS_S[:3])
+    due = [(due_at(tried(times)) - b.NOW).total_seconds() for times in range(1, 6)]
+    assert due == list(itertools.accumulate(CHECK_DELAYS_S[:5]))
 
 
 def test_nothing_is_tried_again_before_its_pause_is_over():
@@ -126,7 +133,10 @@ def test_when_nothing_is_left_to_release_or_return_nothing_is_tried_again(build,
 
 def test_a_remembered_cancel_does_not_keep_an_authorization_from_lapsing():
     week = timedelta(days=7)
-    assert wake_at(b.after(b.expire(week * 0.9), payment=own_try_failed(to_release()))) <= b.NOW + week
+    late = b.recorded(cancel_id(b.ID, 1), b.not_sent(), at=b.NOW + week - timedelta(seconds=0.5))
+    announced = b.after(b.expire(week * 0.9), late, payment=to_release())
+    assert due_at(announced) > b.NOW + week
+    assert wake_at(announced) == b.NOW + week
     assert b.after(b.expire(week), payment=own_try_failed(to_release())).state is PaymentState.CANCELLED
 
 

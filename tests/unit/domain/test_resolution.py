@@ -1,5 +1,6 @@
 """How a doubt is settled: what may be asked, what an answer proves, when to ask again."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -16,9 +17,11 @@ from aegispay.domain.outcome import (
     Reason,
 )
 from aegispay.domain.resolution import (
+    Asked,
     Purpose,
     as_evidence,
     first_step,
+    judge_absence,
     may_resend,
     proves_absence,
 )
@@ -86,6 +89,59 @@ def test_absence_is_proven_only_when_the_last_possible_resend_would_be_visible()
 def test_a_look_up_without_authority_never_proves_absence(authority):
     contract = GatewayContract(lookup=authority, idempotency_window_s=None)
     assert not proves_absence(contract, ATTEMPT, at(10**8))
+
+
+# --- what "not found" says ------------------------------------------------------------------------------
+
+KEYS = GatewayContract(idempotency_window_s=1_000, timeout_s=30, visibility_delay_s=20)
+PROVEN_AT = 950
+
+
+def judged(payment=None, *, contract=KEYS, now_s=PROVEN_AT, asked_s: float | None = PROVEN_AT, **changes):
+    payment = payment or b.in_doubt()
+    told = {"is_alone": True, "may_send_again": False, "start_delay_s": 0.0} | changes
+    asked = Asked(asked_at=None if asked_s is None else at(asked_s), **told)
+    return judge_absence(contract, payment, payment.find_sent(ATTEMPT.id), asked, at(now_s))
+
+
+def test_not_found_is_proof_when_asked_late_enough_and_nothing_can_be_on_its_way():
+    assert judged() == NotProcessed(reason=Reason.NEVER_RECEIVED, message="the gateway has no record of the request")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"asked_s": PROVEN_AT - 0.001},
+        {"asked_s": None},
+        {"is_alone": False},
+        {"start_delay_s": 0.001},
+        {"contract": replace(KEYS, lookup=LookupAuthority.ADVISORY)},
+    ],
+    ids=["too early", "not asked", "something on its way", "may have started late", "no authority"],
+)
+def test_not_found_proves_nothing_otherwise(changes):
+    assert isinstance(judged(**changes), OutcomeUnknown)
+
+
+@pytest.mark.parametrize("said", [Pending(reference="ref-9"), b.approved(amount_minor=1)], ids=lambda said: said.type)
+def test_not_found_proves_nothing_about_what_the_gateway_has_spoken_of_before(said):
+    assert isinstance(judged(b.after(b.outcome(said), payment=b.in_doubt())), OutcomeUnknown)
+
+
+def test_while_the_key_protects_it_the_identical_request_is_sent_again_instead():
+    assert judged(now_s=899, may_send_again=True) is Purpose.RESEND
+    assert isinstance(judged(now_s=899, asked_s=899), OutcomeUnknown)
+    assert isinstance(judged(now_s=PROVEN_AT, may_send_again=True), NotProcessed)
+
+
+def test_not_found_says_nothing_about_what_is_settled():
+    assert judged(b.succeeded()) is None
+
+
+@pytest.mark.parametrize("contract", [NO_KEYS, replace(NO_KEYS, idempotency_window_s=1_000, key_covers_failures=False)])
+def test_where_no_key_protects_a_failed_request_only_absence_is_waited_for(contract):
+    assert isinstance(judged(contract=contract, now_s=49, asked_s=49, may_send_again=True), OutcomeUnknown)
+    assert isinstance(judged(contract=contract, now_s=50, asked_s=50, may_send_again=True), NotProcessed)
 
 
 # --- evidence -------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """What a person says about a doubt: taken only while there is one, and never a reason to charge elsewhere."""
 
+from datetime import timedelta
+
 import pytest
 
 from aegispay.domain import commands as c
@@ -10,7 +12,8 @@ from aegispay.domain.outcome import NotProcessed, Reason
 from aegispay.domain.rejection import Rejection
 from aegispay.domain.resolution import Purpose
 from aegispay.domain.state import AttemptStatus, OperationStatus, PaymentState
-from aegispay.errors import ValidationError
+from aegispay.domain.verdict import doubt_meant, parse_testimony, verdict_command
+from aegispay.errors import CardDataError, NotInDoubtError, ValidationError
 from tests import builders as b
 
 NOT_EXECUTED = NotProcessed(reason=Reason.OPERATOR_VERDICT, message="not in their portal")
@@ -123,6 +126,8 @@ def test_a_doubt_keeps_its_age_however_often_it_was_asked_about():
     later = b.NOW.replace(hour=13)
     payment = b.after(b.outcome(b.unknown(), at=later), payment=b.in_doubt())
     assert (payment.doubt_since, payment.doubts[0].checks) == (b.NOW, 1)
+    payment = b.after(b.recorded("ref-1", b.unknown(), at=later), payment=refund_in_doubt())
+    assert (payment.doubt_since, payment.doubts[0].checks) == (b.NOW, 1)
 
 
 def test_a_payment_without_a_doubt_has_none_to_name():
@@ -157,3 +162,75 @@ def test_every_way_of_asking_is_evidence_of_its_own():
         Purpose.RESEND: Evidence.RESEND,
         Purpose.COMPLETE: Evidence.COMPLETE,
     }
+
+
+# --- what a person says ---------------------------------------------------------------------------------
+
+
+def said(verdict=Verdict.EXECUTED, **changes):
+    return parse_testimony(verdict, **({"evidence": "portal", "operator": "olga"} | changes))
+
+
+def two_doubts():
+    return b.after(b.refund(1_000, "ref-2"), b.recorded("ref-2", b.unknown()), payment=refund_in_doubt())
+
+
+def test_the_only_doubt_is_meant_without_naming_it():
+    assert doubt_meant(refund_in_doubt(), None).id == "ref-1"
+    assert doubt_meant(b.in_doubt(), None).id == f"{b.ID}-a1"
+
+
+def test_of_several_doubts_one_has_to_be_named():
+    with pytest.raises(NotInDoubtError, match="several things in doubt: ref-1, ref-2"):
+        doubt_meant(two_doubts(), None)
+    assert doubt_meant(two_doubts(), "ref-2").id == "ref-2"
+
+
+@pytest.mark.parametrize("reference", ["ref-9", f"{b.ID}-a1"])
+def test_what_is_not_in_doubt_cannot_be_meant(reference):
+    with pytest.raises(NotInDoubtError, match="is not in doubt; in doubt are ref-1, ref-2"):
+        doubt_meant(two_doubts(), reference)
+    with pytest.raises(NotInDoubtError, match=r"is not in doubt$"):
+        doubt_meant(b.succeeded(), reference)
+
+
+def verdict(payment, testimony):
+    sent = doubt_meant(payment, testimony.reference)
+    return verdict_command(payment, sent, testimony, at=b.NOW, authorization_validity_s=60.0)
+
+
+def test_a_verdict_is_about_exactly_what_was_asked_for():
+    charge_, refund_ = verdict(b.in_doubt(), said()), verdict(refund_in_doubt(), said(gateway_reference="re_7"))
+    assert (charge_.outcome.amount_minor, charge_.outcome.reference) == (b.AMOUNT, "by-olga")
+    assert (refund_.outcome.amount_minor, refund_.outcome.reference) == (4_000, "re_7")
+    assert charge_.detail == refund_.detail == "olga: portal"
+
+
+def test_a_verdict_that_nothing_was_done_keeps_what_it_rests_on():
+    command = verdict(b.in_doubt(), said("not_executed"))
+    assert command.outcome == NotProcessed(reason=Reason.OPERATOR_VERDICT, message="portal")
+    assert check(b.after(command, payment=b.in_doubt())).state is PaymentState.FAILURE
+
+
+def test_an_authorization_that_a_person_confirms_can_be_captured_for_a_time():
+    payment = b.in_doubt(capture="manual")
+    payment = check(b.after(verdict(payment, said()), payment=payment))
+    assert (payment.state, payment.expires_at) == (PaymentState.AUTHORIZED, b.NOW + timedelta(seconds=60))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"evidence": ""}, {"evidence": "x" * 501}, {"operator": ""}, {"operator": "x" * 101}, {"operator": None},
+     {"reference": "x" * 256}, {"gateway_reference": ""}],
+    ids=lambda changes: next(iter(changes)),
+)  # fmt: skip
+def test_words_that_are_missing_or_too_long_are_refused(changes):
+    with pytest.raises(ValidationError, match=next(iter(changes))):
+        said(**changes)
+
+
+@pytest.mark.parametrize("field", ["evidence", "operator", "reference", "gateway_reference"])
+def test_a_card_number_in_a_verdict_is_refused_and_not_repeated(field):
+    with pytest.raises(CardDataError) as caught:
+        said(**{field: "card 4242 4242 4242 4242"})
+    assert "4242" not in str(caught.value)

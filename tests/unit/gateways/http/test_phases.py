@@ -75,7 +75,8 @@ def test_a14_a_connection_that_nobody_accepts_times_out_in_connect_before_the_ca
             filler.setblocking(False)
             filler.connect_ex(full.getsockname())
         transport = HttpTransport(f"http://127.0.0.1:{full.getsockname()[1]}")
-        assert asyncio.run(failure(transport, post(timeout_s=BRIEFLY_S))) == (Phase.CONNECT, True)
+        answer = asyncio.run(transport.send(post(timeout_s=BRIEFLY_S)))
+        assert answer == NoAnswer(phase=Phase.CONNECT, is_timeout=True, error="ConnectTimeout")
 
 
 def test_a14_a_server_without_tls_fails_in_tls():

@@ -1,0 +1,95 @@
+"""What the providers' books say, against what the engine says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from typing import Any
+
+from aegispay import Payment, StoredEvent
+from aegispay.domain.evolve import evolve
+from aegispay.domain.invariants import INVARIANTS, violations
+from aegispay.domain.keys import payment_of
+from aegispay.storage.sqlite import SqliteStore
+from aegispay.storage.verify import verify
+
+
+def problems(database: Path, movements: Iterable[dict[str, Any]]) -> list[str]:
+    """Return every disagreement that no open incident stands for, and everything the log itself shows."""
+    payments = asyncio.run(read_payments(database))
+    truth = totals(movements)
+    found = list(verify(database).problems)
+    found += [
+        f"{payment_id}: money moved for a payment the engine does not know" for payment_id in truth.keys() - payments
+    ]
+    found += asyncio.run(overbooked(database))
+    for payment in payments.values():
+        found += violations(payment)
+        found += disagreements(payment, truth.get(payment.id, Counter()))
+    return found
+
+
+async def read_payments(database: Path) -> dict[str, Payment]:
+    payments: dict[str, Payment] = {}
+    async for stored in _log(database):
+        payments[stored.payment_id] = evolve(
+            payments.get(stored.payment_id), stored.event, payment_id=stored.payment_id
+        )
+    return payments
+
+
+async def overbooked(database: Path) -> list[str]:
+    """Return the payments of which, at any moment, more was reserved than there was."""
+    payments: dict[str, Payment] = {}
+    found: dict[str, str] = {}
+    async for stored in _log(database):
+        payment = evolve(payments.get(stored.payment_id), stored.event, payment_id=stored.payment_id)
+        payments[stored.payment_id] = payment
+        if payment.operations and not _FITS(payment):
+            found.setdefault(payment.id, f"{payment!r}: more was reserved than there was")
+    return list(found.values())
+
+
+async def _log(database: Path) -> AsyncIterator[StoredEvent]:
+    store = SqliteStore(database, read_only=True)
+    await store.open()
+    try:
+        after = 0
+        while events := await store.read_all(after=after, limit=5_000):
+            after = events[-1].position
+            for stored in events:
+                yield stored
+    finally:
+        await store.close()
+
+
+_FITS = next(invariant.holds for invariant in INVARIANTS if invariant.number == "I-02")
+
+
+def totals(movements: Iterable[dict[str, Any]]) -> dict[str, Counter[str]]:
+    """Return, by payment, what was captured, refunded and charged back over all gateways, in minor units."""
+    found: dict[str, Counter[str]] = {}
+    for moved in movements:
+        payment_id = payment_of(moved["charge_reference"]) or moved["charge_reference"]
+        found.setdefault(payment_id, Counter())[moved["kind"]] += moved["amount"]
+    return found
+
+
+def disagreements(payment: Payment, truth: Counter[str]) -> list[str]:
+    if truth["capture"] > payment.amount_minor:
+        # No incident excuses this: the payer was charged more than he owed.
+        return [f"{payment!r}: charged {truth['capture']} of {payment.amount_minor}"]
+    if any(incident.is_open for incident in payment.incidents):
+        return []
+    said = {
+        "capture": payment.captured_minor,
+        "refund": payment.refunded_minor,
+        "chargeback": payment.charged_back_minor,
+    }
+    return [
+        f"{payment!r}: the engine says {kind} {minor}, the providers {truth[kind]}"
+        for kind, minor in said.items()
+        if minor != truth[kind]
+    ]
