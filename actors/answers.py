@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from aegispay.domain.card_data import contains_card_number, mask_card_numbers
+from aegispay.domain.card_data import contains_card_number, is_card_like_id, mask_card_numbers
 from aegispay.domain.contract import GatewayContract
 from aegispay.domain.outcome import (
     Approved,
@@ -35,6 +35,8 @@ _OUTCOMES: tuple[type[Outcome], ...] = get_args(Outcome)
 _ADAPTER: TypeAdapter[Outcome] = TypeAdapter(Outcome)
 _CURRENCY = re.compile("[A-Za-z]{3}")
 _REFERENCE_LENGTH_MAX = 255
+_AMOUNT_MAX = 10**18
+"""Minor units: more than there is money, and little enough for every database."""
 _CODE_LENGTH_MAX = 100
 _MESSAGE_LENGTH_MAX = 500
 """What a gateway says is kept for ever: long enough to tell, too short for a dump of its internals."""
@@ -113,15 +115,18 @@ def _is_free_of_cards(outcome: Outcome, contract: GatewayContract) -> bool:
     """Look where masking would break what the text is for: the gateway's ids, and where the payer is sent."""
     match outcome:
         case Approved() | Pending() | Duplicate():
-            kept: tuple[str | None, ...] = (outcome.reference,)
-        case RequiresAction():
-            kept = (outcome.reference, outcome.action.url, outcome.action.payload)
+            return not _is_card_like(outcome.reference, contract)
+        case RequiresAction(reference=reference, action=action):
+            texts = (action.url or "", action.payload or "")
+            return not _is_card_like(reference, contract) and not any(map(contains_card_number, texts))
         case _:
             return True
-    first, *others = kept
-    if contract.numeric_references and first is not None and first.isdecimal():
-        kept = tuple(others)
-    return not any(contains_card_number(text) for text in kept if text is not None)
+
+
+def _is_card_like(reference: str | None, contract: GatewayContract) -> bool:
+    if reference is None or (contract.numeric_references and reference.isdecimal()):
+        return False
+    return is_card_like_id(reference)
 
 
 def _is_sound(approved: Approved) -> bool:
@@ -133,6 +138,7 @@ def _is_sound(approved: Approved) -> bool:
         and 0 < len(reference) <= _REFERENCE_LENGTH_MAX
         and reference.isprintable()
         and type(approved.amount_minor) is int
+        and abs(approved.amount_minor) <= _AMOUNT_MAX
         and type(approved.is_partial) is bool
         and isinstance(currency, str)
         and _CURRENCY.fullmatch(currency) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -64,7 +65,7 @@ class Asking:
             parameters=parameters,
         )
         services.calls.announce(call)
-        refusal = _not_offered(entry.gateway.contract, sent, name) if entry is not None else _not_there(name)
+        refusal = _not_offered(entry.gateway.contract, sent, name, purpose) if entry is not None else _not_there(name)
         if entry is not None and refusal is None:
             try:
                 entry.ref.tell(PlaceCall(call))
@@ -146,6 +147,10 @@ class Asking:
     ) -> c.RecordOutcome | c.RecordOperation:
         """Return the command that takes an outcome in, with the times that may follow from it."""
         services = self._services
+        contract = self.contract(payment, sent)
+        if isinstance(outcome, Approved) and outcome.is_partial and not (contract and contract.partial_authorization):
+            # What the gateway does not declare is no offer but a disagreement.
+            outcome = replace(outcome, is_partial=False)
         checks = 0 if sent.unknown_since is None else sent.checks + 1
         next_check_at = services.later(check_delay_s(checks, services.config.check_delays_s))
         if isinstance(sent, Operation):
@@ -157,7 +162,6 @@ class Asking:
                 evidence=evidence,
                 detail=detail,
             )
-        contract = self.contract(payment, sent)
         validity_s = (GatewayContract() if contract is None else contract).authorization_validity_s
         return c.RecordOutcome(
             at=services.now(),
@@ -184,8 +188,8 @@ def _may_send_again(payment: Payment, sent: Sent) -> bool:
     return not payment.is_cancel_requested and digest == sent.request_digest
 
 
-def _not_offered(contract: GatewayContract, sent: Sent, name: str) -> NotProcessed | None:
-    if isinstance(sent, Attempt) or sent.kind is OperationKind.CAPTURE:
+def _not_offered(contract: GatewayContract, sent: Sent, name: str, purpose: Purpose) -> NotProcessed | None:
+    if isinstance(sent, Attempt) or sent.kind is OperationKind.CAPTURE or purpose is Purpose.LOOKUP:
         return None
     is_offered = contract.void if sent.kind is OperationKind.VOID else contract.refund
     return None if is_offered else NotProcessed(reason=Reason.UNSUPPORTED, message=f"{name} offers no {sent.kind}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from aegispay.domain.money import Money
 from aegispay.domain.payment import Attempt, Operation, Payment, Sent
-from aegispay.domain.state import OperationKind, OperationStatus
 from aegispay.ports import ChargeRequest, GatewayRequest, OperationRequest
 
 
@@ -44,22 +43,9 @@ def _operation_request(payment: Payment, operation: Operation, timeout_s: float)
         idempotency_key=operation.idempotency_key,
         charge_reference=approved.operation_id,
         gateway_reference=approved.reference or "",
-        captures=_captures_before(payment, operation),
+        captures=operation.captures,
         money=Money(operation.amount_minor, payment.currency),
         is_final=operation.is_final,
         reason=operation.reason,
         timeout_s=timeout_s,
-    )
-
-
-def _captures_before(payment: Payment, operation: Operation) -> tuple[str, ...]:
-    """Return the captures that had succeeded when the operation was asked for: later ones must not change a resend."""
-    return tuple(
-        each.reference
-        for each in payment.operations
-        if each.kind is OperationKind.CAPTURE
-        and each.status is OperationStatus.SUCCEEDED
-        and each.reference is not None
-        and each.ended_at is not None
-        and each.ended_at <= operation.started_at
     )

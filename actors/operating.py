@@ -11,13 +11,15 @@ from aegispay.actors.services import apply
 from aegispay.domain import commands as c
 from aegispay.domain.card_data import shown
 from aegispay.domain.contract import CaptureSupport, GatewayContract
+from aegispay.domain.evidence import Verdict
 from aegispay.domain.keys import operation_id, operation_key
 from aegispay.domain.money import Money, parse_amount
-from aegispay.domain.payment import Payment
+from aegispay.domain.payment import Attempt, Payment, Sent
 from aegispay.domain.rejection import Rejection
+from aegispay.domain.request import CaptureMode
 from aegispay.domain.resolution import Purpose
 from aegispay.domain.state import OperationKind, OperationStatus, PaymentState
-from aegispay.domain.verdict import doubt_meant, verdict_command
+from aegispay.domain.verdict import Testimony, doubt_meant, verdict_command
 from aegispay.errors import (
     BeingAskedError,
     FieldError,
@@ -36,6 +38,7 @@ _MISFITS = frozenset(
         Rejection.REFUND_EXCEEDS_CAPTURED,
         Rejection.NOTHING_LEFT_TO_CAPTURE,
         Rejection.NOTHING_LEFT_TO_REFUND,
+        Rejection.AMOUNT_MISMATCH_IS_OPEN,
         Rejection.CAPTURE_IN_PROGRESS,
         Rejection.VOID_IN_PROGRESS,
     }
@@ -218,6 +221,7 @@ async def resolve(desk: Desk, message: ResolveDoubt) -> Payment:
     if desk.asking.is_under_way(sent):
         raise BeingAskedError(f"{gateway_of(payment, sent)} is being asked about {sent.id}")
     contract = desk.asking.contract(payment, sent) or GatewayContract()
+    _ask_how_much(payment, sent, contract, message.said)
     draft = desk.draft()
     apply(
         draft,
@@ -230,6 +234,15 @@ async def resolve(desk: Desk, message: ResolveDoubt) -> Payment:
         ),
     )
     return await desk.commit(draft)
+
+
+def _ask_how_much(payment: Payment, sent: Sent, contract: GatewayContract, said: Testimony) -> None:
+    may_be_part = isinstance(sent, Attempt) and payment.request.capture is CaptureMode.MANUAL
+    if said.verdict is Verdict.EXECUTED and said.amount is None and may_be_part and contract.partial_authorization:
+        raise ValidationError(
+            [FieldError("amount", "say how much was authorized: this gateway may authorize less than was asked")],
+            hint="Give the amount that the gateway shows.",
+        )
 
 
 async def close_incident(desk: Desk, message: CloseIncident) -> Payment:

@@ -67,8 +67,12 @@ class Waking:
         desk = self._desk
         payment = desk.existing()
         attempt, action = payment.open_attempt, payment.action
-        if attempt is not None and action is not None and action.expires_at <= desk.services.now():
-            await self._action_is_over(attempt)
+        if attempt is not None and action is not None:
+            if action.expires_at <= desk.services.now():
+                await self._action_is_over(attempt)
+            elif self._is_restarted:
+                # What it crashed over may have been the answer that somebody waits for.
+                self._ask_about_action(attempt)
             return
         draft = desk.draft()
         if draft.apply(c.ExpirePayment(at=desk.services.now())) is None:
@@ -76,15 +80,23 @@ class Waking:
 
     async def _action_is_over(self, attempt: Attempt) -> None:
         """Find out whether the payer acted although nobody told us: that his time is over does not say so."""
+        if self._ask_about_action(attempt):
+            return
+        desk = self._desk
+        draft = desk.draft()
+        apply(draft, desk.asking.record(desk.existing(), attempt, undecided(attempt), Evidence.ANSWER))
+        await desk.commit(draft)
+
+    def _ask_about_action(self, attempt: Attempt) -> bool:
+        """Look up what came of it, not too often; return whether that is possible."""
         desk = self._desk
         payment, clock = desk.existing(), desk.services.clock
         if desk.asking.question(payment, attempt, desk.begun(attempt)) is not Purpose.LOOKUP:
-            draft = desk.draft()
-            apply(draft, desk.asking.record(payment, attempt, undecided(attempt), Evidence.ANSWER))
-            await desk.commit(draft)
-        elif not desk.asking.is_under_way(attempt) and clock.monotonic() >= self._ask_again_s:
+            return False
+        if not desk.asking.is_under_way(attempt) and clock.monotonic() >= self._ask_again_s:
             self._ask_again_s = clock.monotonic() + _ASK_AGAIN_S
             desk.asking.place(payment, attempt, Purpose.LOOKUP)
+        return True
 
     # --- the charge ---------------------------------------------------------------------------------
 
@@ -161,7 +173,7 @@ def is_interrupted(payment: Payment) -> bool:
     """Return whether the payment has to go on by itself when it is read anew."""
     if payment.is_parked:
         return False
-    return payment.has_open_operation or payment.state in {PaymentState.AUTHENTICATED, PaymentState.PROCESSING}
+    return bool(open_sends(payment)) or payment.state in {PaymentState.AUTHENTICATED, PaymentState.PROCESSING}
 
 
 def open_sends(payment: Payment | None) -> tuple[Attempt | Operation, ...]:

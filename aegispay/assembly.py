@@ -353,13 +353,14 @@ class Assembly:
                     await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
         except TimeoutError:
             self._log.warning("closed_with_calls_in_flight", calls=len(self.calls))
+        if self.refusal is None:
+            # From now on nothing asks a gateway: a call begun during the rest would outlive the engine.
+            self.refusal = error
         await self.calls.cancel_all()
         await self.registry.close()
         # If it cannot be written, those payments have one attempt less to survive, which is no reason not to close.
         with contextlib.suppress(StoreError):
             await self.recovery.leave()
-        if self.refusal is None:
-            self.refusal = error
         self.waiters.fail_all(error)
         await self.stop_actors()
 

@@ -12,9 +12,9 @@ from typing import Any, Self, TypeVar, Unpack, overload
 
 from aegispay.actors import ActorRef
 from aegispay.actors.gateway import GatewayMetrics
-from aegispay.api.operations import Amount
 from aegispay.config import AegisConfig
 from aegispay.domain.evidence import Verdict
+from aegispay.domain.money import Amount
 from aegispay.domain.payment import Payment
 from aegispay.engine import AegisPay
 from aegispay.errors import EngineClosedError
@@ -164,6 +164,7 @@ class BlockingAegisPay:
         operator: str,
         reference: str | None = None,
         gateway_reference: str | None = None,
+        amount: Amount | None = None,
     ) -> Payment:
         """See `AegisPay.resolve_payment`."""
         return self._run(
@@ -174,6 +175,7 @@ class BlockingAegisPay:
                 operator=operator,
                 reference=reference,
                 gateway_reference=gateway_reference,
+                amount=amount,
             )
         )
 

@@ -19,7 +19,7 @@ from aegispay.config import AegisConfig
 from aegispay.domain.payment import Payment
 from aegispay.errors import AegisPayError, OverloadedError, PaymentTimeoutError
 from aegispay.parking import ParkingLot
-from aegispay.waiting import Until, Waiters, fail, is_settled
+from aegispay.waiting import Until, Waiters, Watch, fail, is_settled
 
 
 class Dispatcher:
@@ -65,12 +65,12 @@ class Dispatcher:
         """Send a command and wait until the payment is what `until` asks for. Raises what `ask` raises."""
         self._admit()
         deadline = self._deadline()
-        settled = self._waiters.expect(payment_id, until)
+        watch = Watch(until)
+        settled = self._waiters.expect(payment_id, watch)
         try:
-            payment: Payment = await self._ask(payment_id, message, deadline)
-            if until(payment):
-                return payment
-            return await self._wait(payment_id, settled, deadline)
+            replied: Payment = await self._ask(payment_id, message, deadline)
+            answer = watch.reply(replied)
+            return answer if answer is not None else await self._wait(payment_id, settled, deadline)
         finally:
             self._waiters.forget(payment_id, settled)
             self.in_flight -= 1

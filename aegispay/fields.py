@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, NotRequired, TypedDict
 
+from aegispay.domain.card_data import mask_card_numbers
 from aegispay.domain.customer import Customer
+from aegispay.domain.money import Amount
 from aegispay.domain.payment_method import PaymentMethod
 from aegispay.domain.request import CaptureMode
 from aegispay.domain.state import PaymentState
@@ -31,7 +32,7 @@ class PaymentFields(TypedDict):
     """
 
     idempotency_key: str
-    amount: str | int | float | Decimal
+    amount: Amount
     currency: str
     payment_method: PaymentMethod | Mapping[str, Any]
     customer: NotRequired[Customer | Mapping[str, Any] | None]
@@ -52,7 +53,11 @@ def check_names(fields: Mapping[str, object]) -> None:
     Raises:
         ValidationError: naming each of them.
     """
-    wrong = [FieldError(name, f"is not known; there are {', '.join(_KNOWN)}") for name in fields if name not in _KNOWN]
+    wrong = [
+        FieldError(mask_card_numbers(str(name))[:40], f"is not known; there are {', '.join(_KNOWN)}")
+        for name in fields
+        if name not in _KNOWN
+    ]
     wrong += [FieldError(name, "is missing") for name in _NEEDED if name not in fields]
     if wrong:
         raise ValidationError(wrong)

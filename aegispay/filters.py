@@ -7,6 +7,7 @@ from typing import Any
 import pydantic
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from aegispay.domain.card_data import refuse_card_number, shown
 from aegispay.domain.money import exponent
 from aegispay.domain.state import PaymentState
 from aegispay.errors import FieldError, ValidationError
@@ -37,8 +38,12 @@ def parse_filters(filters: dict[str, Any]) -> PaymentQuery:
 
     Raises:
         ValidationError: a filter is not known, or its value makes no sense.
+        CardDataError: a filter holds a card number.
     """
     given = dict(filters)
+    for name, value in given.items():
+        if isinstance(value, str):
+            refuse_card_number(name, value)
     if isinstance(given.get("state"), str):
         given["state"] = _state(given["state"])
     if isinstance(given.get("currency"), str):
@@ -48,7 +53,7 @@ def parse_filters(filters: dict[str, Any]) -> PaymentQuery:
     except pydantic.ValidationError as error:
         raise ValidationError(
             [
-                FieldError(".".join(map(str, each["loc"])), each["msg"], repr(each["input"])[:40])
+                FieldError(".".join(map(str, each["loc"])), each["msg"], shown(each["input"]))
                 for each in error.errors(include_url=False)
             ]
         ) from None
@@ -60,4 +65,4 @@ def _state(state: str) -> PaymentState:
         return PaymentState(state)
     except ValueError:
         known = ", ".join(PaymentState)
-        raise ValidationError([FieldError("state", f"use one of {known}", repr(state)[:40])]) from None
+        raise ValidationError([FieldError("state", f"use one of {known}", shown(state))]) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from aegispay.domain.card_data import contains_card_number, shown
 from aegispay.domain.contract import CaptureSupport, GatewayContract, LookupAuthority
 from aegispay.errors import FieldError, ValidationError
 from aegispay.ports import Gateway
@@ -30,8 +31,8 @@ def check_gateway(gateway: object) -> None:
     errors: list[FieldError] = []
     name: object = gateway.name
     contract: object = gateway.contract
-    if not isinstance(name, str) or not _GATEWAY_NAME.fullmatch(name):
-        errors.append(FieldError("gateway.name", "use 1 to 64 of a-z, 0-9, _ -", repr(name)[:40]))
+    if not isinstance(name, str) or not _GATEWAY_NAME.fullmatch(name) or contains_card_number(name):
+        errors.append(FieldError("gateway.name", "use 1 to 64 of a-z, 0-9, _ -", shown(name)))
     if not isinstance(contract, GatewayContract):
         errors.append(FieldError("gateway.contract", "must be a GatewayContract", type(contract).__name__))
     else:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import pydantic
 
 from aegispay.actors.answers import readable
-from aegispay.domain.card_data import contains_card_number
+from aegispay.domain.card_data import is_card_like_id
 from aegispay.domain.contract import GatewayContract
 from aegispay.domain.keys import payment_of
 from aegispay.domain.notification import Notification, NotificationKind
@@ -279,4 +279,4 @@ def _is_sound(text: object) -> bool:
 def _may_be_card(text: str, contract: GatewayContract) -> bool:
     is_ours = payment_of(text) is not None
     is_number = contract.numeric_references and text.isdecimal()
-    return not is_ours and not is_number and contains_card_number(text)
+    return not is_ours and not is_number and is_card_like_id(text)

@@ -16,6 +16,29 @@ def is_settled(payment: Payment) -> bool:
     return payment.is_settled
 
 
+class Watch:
+    """What one caller waits for: only what came after his command counts, even if it is heard before the reply."""
+
+    __slots__ = ("_from_version", "_latest", "_until")
+
+    def __init__(self, until: Until) -> None:
+        self._until = until
+        self._from_version: int | None = None
+        self._latest: Payment | None = None
+
+    def __call__(self, payment: Payment) -> bool:
+        """Return whether the payment has become what is waited for."""
+        self._latest = payment
+        return self._from_version is not None and payment.version >= self._from_version and self._until(payment)
+
+    def reply(self, payment: Payment) -> Payment | None:
+        """Take in the reply to the command; return the answer if there is nothing to wait for any more."""
+        self._from_version = payment.version
+        if self._until(payment):
+            return payment
+        return self._latest if self._latest is not None and self(self._latest) else None
+
+
 class Waiters:
     """Futures by payment id, answered when the payment settles."""
 

@@ -104,10 +104,16 @@ def test_the_two_faces_are_made_alike():
     assert inspect.signature(BlockingAegisPay) == inspect.signature(AegisPay)
 
 
+BY_POSITION = {"resolve_payment": 2, "close_incident": 2, "receive_webhook": 3}
+"""How many arguments can be given by position: one, unless what belongs together reads better side by side."""
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_arguments_past_the_first_are_by_keyword(name):
     _, *rest = inspect.signature(getattr(AegisPay, name)).parameters.values()
-    assert all(p.kind in {p.KEYWORD_ONLY, p.VAR_KEYWORD} for p in rest[1:])
+    by_keyword = [p.kind in {p.KEYWORD_ONLY, p.VAR_KEYWORD} for p in rest]
+    assert all(by_keyword[BY_POSITION.get(name, 1) :])
+    assert not any(by_keyword[: BY_POSITION.get(name, 0)])
 
 
 ANY_METHOD_RAISES = {"EngineClosedError", "EngineFailedError"}

@@ -6,6 +6,8 @@ from typing import Any, overload
 
 from aegispay.actors.gateway import GatewayMetrics, GetGatewayMetrics, SetEnabled
 from aegispay.api.life import EngineLife
+from aegispay.domain.card_data import shown
+from aegispay.domain.text import text
 from aegispay.errors import UnknownGatewayError
 from aegispay.ports import Gateway
 from aegispay.supervision import Node
@@ -28,10 +30,11 @@ class GatewayMethods(EngineLife):
         """Give the gateway no new payments, from the next decision on; kept across restarts.
 
         Raises:
+            ValidationError: the reason is empty, too long, or holds card data.
             UnknownGatewayError: no such gateway.
             StoreError: it is switched off, but a restart would not know of it.
         """
-        await self._switch_gateway(name, SetEnabled(is_enabled=False, reason=reason))
+        await self._switch_gateway(name, SetEnabled(is_enabled=False, reason=text("reason", reason, longest=500)))
 
     async def enable_gateway(self, name: str) -> None:
         """Let the gateway have payments again.
@@ -85,8 +88,8 @@ class GatewayMethods(EngineLife):
 
     async def _ask_gateway(self, name: str, message: Any) -> Any:
         assembly = self._open_assembly()
-        entry = assembly.gateways.get(name)
+        entry = assembly.gateways.get(name) if isinstance(name, str) else None
         if entry is None:
             known = ", ".join(assembly.gateways) or "none"
-            raise UnknownGatewayError(f"gateway: {name!r} is not registered; there are {known}")
+            raise UnknownGatewayError(f"gateway: {shown(name)} is not registered; there are {known}")
         return await entry.ref.ask(message, block=False, timeout=self._config.answer_timeout_s)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 
 from aegispay.actors.payment_messages import CancelPayment, CompleteAction, Operate
 from aegispay.api.life import EngineLife, checked_id
+from aegispay.domain.money import Amount
 from aegispay.domain.payment import Payment
 from aegispay.domain.request import KEY_LENGTH_MAX
 from aegispay.domain.state import OperationKind, OperationStatus, PaymentState
 from aegispay.domain.text import text
 from aegispay.errors import FieldError, ValidationError
 
-Amount = str | int | float | Decimal
 _REASON_LENGTH_MAX = 500
 _PARAMETERS_MAX = 64
 _PARAMETER_LENGTH_MAX = 16_384

@@ -8,6 +8,7 @@ from aegispay.actors.payment_messages import CloseIncident, ResolveDoubt
 from aegispay.api.life import EngineLife, checked_id
 from aegispay.domain.card_data import shown
 from aegispay.domain.evidence import Verdict
+from aegispay.domain.money import Amount
 from aegispay.domain.payment import Payment
 from aegispay.domain.text import text
 from aegispay.domain.verdict import parse_testimony
@@ -31,6 +32,7 @@ class OperatorMethods(EngineLife):
         operator: str,
         reference: str | None = None,
         gateway_reference: str | None = None,
+        amount: Amount | None = None,
     ) -> Payment:
         """Say what became of something in doubt, after looking it up with the gateway by other means.
 
@@ -42,16 +44,23 @@ class OperatorMethods(EngineLife):
             operator: who says so, at most 100 characters; kept.
             reference: the id of the attempt or operation meant, see `Payment.doubts`; needed only when several are in
                 doubt.
-            gateway_reference: the gateway's id of what was done, where known.
+            gateway_reference: the gateway's id of what was done; needed for ``executed``, unless the gateway has named
+                it before.
+            amount: major units, when an authorization turned out to be for less than was asked.
 
         Raises:
             NotInDoubtError: there is nothing, or not just one thing, that this verdict could be about.
             BeingAskedError: the gateway is being asked about it at this moment.
-            ValidationError: a verdict that does not exist, or words that are missing.
+            ValidationError: a verdict that does not exist, words that are missing, an amount that cannot be.
             PaymentNotFoundError, PaymentParkedError, OverloadedError, StoreError.
         """
         said = parse_testimony(
-            verdict, evidence=evidence, operator=operator, reference=reference, gateway_reference=gateway_reference
+            verdict,
+            evidence=evidence,
+            operator=operator,
+            reference=reference,
+            gateway_reference=gateway_reference,
+            amount=amount,
         )
         message = ResolveDoubt(said=said)
         return await self._open_assembly().dispatcher.ask(checked_id(payment_id), message)

@@ -181,11 +181,17 @@ def resolve(
         str | None, typer.Option(help="Which attempt or operation, if several are in doubt; see show.")
     ] = None,
     gateway_reference: Annotated[str | None, typer.Option(help="The gateway's id of what it did.")] = None,
+    amount: Annotated[str | None, typer.Option(help="How much, if less was authorized than was asked.")] = None,
 ) -> None:
     """Say what became of a charge, capture, void or refund in doubt. No engine may have the database open."""
     with _reported():
         said = parse_testimony(
-            verdict, evidence=evidence, operator=operator, reference=reference, gateway_reference=gateway_reference
+            verdict,
+            evidence=evidence,
+            operator=operator,
+            reference=reference,
+            gateway_reference=gateway_reference,
+            amount=amount,
         )
         for line in headline(verdicts.resolve(database, payment_id, said)):
             _out.print(line, soft_wrap=True)

@@ -23,6 +23,9 @@ Closer than "13 to 19 digits", because one number in ten passes the Luhn check b
 article numbers must not be taken for cards.
 """
 
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_MIXED_WORD = re.compile(r"[0-9]*[A-Za-z_][0-9A-Za-z_]*")
+
 _SECRET_KEYS = frozenset({"cvv", "cvc", "cvn", "cvv2", "cvc2", "cardcvv", "cardcvc", "cardnumber", "securitycode"})
 """Names of fields that hold card data wherever they stand."""
 _METHOD_KEYS = _SECRET_KEYS | {"cid", "pan", "number", "track"}
@@ -35,6 +38,17 @@ _SHOWN_MAX = 40
 def contains_card_number(text: str) -> bool:
     """Return whether some of the digits in `text` could be a card number: beginning, length and Luhn check fit."""
     return len(text) >= _LENGTH_MIN and next(_card_numbers(text), None) is not None
+
+
+def is_card_like_id(text: str) -> bool:
+    """Return whether an id made elsewhere could be a card number.
+
+    Digits that touch a letter are part of a word, as in ``ch_1a2b…``: such ids are random, and one in thousands holds a
+    run of digits that would pass for a card number.
+    """
+    if len(text) < _LENGTH_MIN or _UUID.fullmatch(text):
+        return False
+    return any(contains_card_number(part) for part in _MIXED_WORD.split(text))
 
 
 def refuse_card_number(field: str, value: str) -> str:

@@ -16,6 +16,7 @@ from aegispay.domain.outcome import (
     NotProcessed,
     OutcomeUnknown,
     Pending,
+    Reason,
 )
 from aegispay.domain.outcome import Duplicate as DuplicateOutcome
 from aegispay.domain.payment import Attempt, Failure, Incident, Operation, Payment
@@ -167,6 +168,13 @@ def _attempt_failed(payment: Payment, event: e.AttemptFailed) -> Changes:
     )
 
 
+def _named(outcome: OutcomeUnknown | Pending | DuplicateOutcome) -> str | None:
+    """Return the gateway's id, where an outcome that is not definite names one."""
+    if isinstance(outcome, OutcomeUnknown):
+        return outcome.code if outcome.reason is Reason.AMOUNT_MISMATCH else None
+    return outcome.reference
+
+
 def _outcome_unknown(payment: Payment, event: e.OutcomeBecameUnknown) -> Changes:
     attempt = _attempt(payment, event.number)
     return _change_attempt(
@@ -174,7 +182,7 @@ def _outcome_unknown(payment: Payment, event: e.OutcomeBecameUnknown) -> Changes
         event.number,
         status=AttemptStatus.UNKNOWN,
         failure=describe(event.outcome, attempt.gateway),
-        reference=getattr(event.outcome, "reference", None) or attempt.reference,
+        reference=_named(event.outcome) or attempt.reference,
         unknown_since=attempt.unknown_since or event.at,
         checks=event.checks,
         next_check_at=event.next_check_at,
@@ -243,6 +251,11 @@ def _operation_requested(payment: Payment, event: e.OperationRequested) -> Chang
         is_rest=event.is_rest,
         is_final=event.final,
         reason=event.reason,
+        captures=tuple(
+            each.reference
+            for each in payment.operations
+            if each.kind is OperationKind.CAPTURE and each.status is OperationStatus.SUCCEEDED and each.reference
+        ),
         status=OperationStatus.REQUESTED,
         started_at=event.at,
         next_check_at=event.deadline_at,
@@ -292,7 +305,7 @@ def _operation_failed(payment: Payment, event: e.OperationFailed) -> Changes:
 def _operation_unknown(payment: Payment, event: e.OperationBecameUnknown) -> Changes:
     known = payment.find_operation(event.operation_id)
     unknown_since = event.at if known is None or known.unknown_since is None else known.unknown_since
-    reference = getattr(event.outcome, "reference", None) or (None if known is None else known.reference)
+    reference = _named(event.outcome) or (None if known is None else known.reference)
     return _change_operation(
         payment,
         event.operation_id,

@@ -13,6 +13,9 @@ from iso4217 import Currency as IsoCurrency
 from aegispay.domain.card_data import shown
 from aegispay.errors import CurrencyMismatchError, FieldError, ValidationError
 
+Amount = str | int | float | Decimal
+"""Major units as a caller may write them; a float is taken by its shortest form."""
+
 AMOUNT_MINOR_MAX = 10**15
 """Largest amount: beyond any payment, and safe in 64-bit integers even after sums."""
 

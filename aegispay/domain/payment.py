@@ -81,6 +81,7 @@ class Operation:
         is_rest: whether all that was left was asked for, rather than this amount.
         is_final: for a capture, whether the rest of the authorization is given up.
         reason: the asker's words.
+        captures: the gateway's ids of the captures that had succeeded when this was asked for.
         reference: the gateway's id, once known.
         failure: why it failed or is in doubt.
         started_at, ended_at, unknown_since, checks, next_check_at: as for an attempt.
@@ -94,6 +95,7 @@ class Operation:
     is_rest: bool = False
     is_final: bool
     reason: str = ""
+    captures: tuple[str, ...] = ()
     status: OperationStatus
     reference: str | None = None
     failure: Failure | None = None
@@ -267,6 +269,11 @@ class Payment:
     def has_late_approval(self) -> bool:
         """Whether a gateway reported money moved that the payment does not count: nothing more may be charged."""
         return any(incident.reason is Reason.LATE_APPROVAL for incident in self.incidents)
+
+    @property
+    def has_open_mismatch(self) -> bool:
+        """Whether a gateway moved another amount than was asked and nobody has looked: what is left is not known."""
+        return any(incident.is_open and incident.reason is Reason.AMOUNT_MISMATCH for incident in self.incidents)
 
     @property
     def is_cancel_given_up(self) -> bool:

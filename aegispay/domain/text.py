@@ -6,7 +6,7 @@ import dataclasses
 import re
 from typing import Any, TypeVar
 
-from aegispay.domain.card_data import refuse_card_number, shown
+from aegispay.domain.card_data import mask_card_numbers, refuse_card_number, shown
 from aegispay.errors import FieldError, ValidationError
 
 T = TypeVar("T")
@@ -57,10 +57,9 @@ def construct(made: type[T], fields: dict[str, Any], field: str) -> T:
         ValidationError: as said, or what the class itself finds.
     """
     declared = {f.name: f for f in dataclasses.fields(made)}  # type: ignore[arg-type]  # only value classes come here
+    known = ", ".join(name for name in declared if name != "type")
     errors = [
-        FieldError(
-            f"{field}.{str(name)[:40]}", f"is not known; there are {', '.join(n for n in declared if n != 'type')}"
-        )
+        FieldError(f"{field}.{mask_card_numbers(str(name))[:40]}", f"is not known; there are {known}")
         for name in fields
         if name not in declared
     ]

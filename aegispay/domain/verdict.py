@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 from aegispay.domain import commands as c
 from aegispay.domain.card_data import shown
 from aegispay.domain.evidence import Evidence, Verdict, parse_verdict
+from aegispay.domain.money import Amount, Money, parse_amount
 from aegispay.domain.outcome import Approved, NotProcessed, Outcome, Reason
-from aegispay.domain.payment import Operation, Payment, Sent
+from aegispay.domain.payment import Attempt, Operation, Payment, Sent
+from aegispay.domain.request import CaptureMode
 from aegispay.domain.text import text
-from aegispay.errors import NotInDoubtError
+from aegispay.errors import FieldError, NotInDoubtError, ValidationError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,7 @@ class Testimony:
     Attributes:
         reference: the id of the attempt or operation meant; ``None`` when only one is in doubt.
         gateway_reference: the gateway's id of what was done, where known.
+        amount: how much was done, in major units; ``None`` for what was asked.
     """
 
     verdict: Verdict
@@ -28,6 +31,7 @@ class Testimony:
     operator: str
     reference: str | None = None
     gateway_reference: str | None = None
+    amount: Amount | None = None
 
 
 def parse_testimony(
@@ -37,6 +41,7 @@ def parse_testimony(
     operator: object,
     reference: object = None,
     gateway_reference: object = None,
+    amount: Amount | None = None,
 ) -> Testimony:
     """Return what an operator said.
 
@@ -52,6 +57,7 @@ def parse_testimony(
         gateway_reference=(
             None if gateway_reference is None else text("gateway_reference", gateway_reference, longest=255)
         ),
+        amount=amount,
     )
 
 
@@ -82,6 +88,9 @@ def verdict_command(
         said: the verdict.
         at: when it was given.
         authorization_validity_s: how long an authorization can be captured from now on, if it turns out to be one.
+
+    Raises:
+        ValidationError: it says that something was done, and not under which id, or an amount that cannot be.
     """
     outcome = _outcome(payment, sent, said)
     detail = f"{said.operator}: {said.evidence}"
@@ -108,6 +117,25 @@ def verdict_command(
 def _outcome(payment: Payment, sent: Sent, said: Testimony) -> Outcome:
     if said.verdict is Verdict.NOT_EXECUTED:
         return NotProcessed(reason=Reason.OPERATOR_VERDICT, message=said.evidence)
-    amount_minor = sent.amount_minor if isinstance(sent, Operation) else payment.amount_minor
-    reference = said.gateway_reference or sent.reference or f"by-{said.operator}"
-    return Approved(reference=reference, amount_minor=amount_minor, currency=payment.currency)
+    reference = said.gateway_reference or sent.reference
+    if reference is None:
+        # A made-up one would be named to the gateway in every capture or refund to come.
+        raise ValidationError(
+            [FieldError("gateway_reference", f"say under which id the gateway has {sent.id}")],
+            hint="Give the gateway's own id of what it did.",
+        )
+    asked_minor = sent.amount_minor if isinstance(sent, Operation) else payment.amount_minor
+    amount_minor = asked_minor if said.amount is None else parse_amount(said.amount, payment.currency)
+    may_be_part = isinstance(sent, Attempt) and payment.request.capture is CaptureMode.MANUAL
+    if amount_minor != asked_minor and not (may_be_part and amount_minor < asked_minor):
+        asked = Money(asked_minor, payment.currency)
+        raise ValidationError(
+            [FieldError("amount", f"{asked} was asked for: put the difference right at the gateway first")],
+            hint="A verdict can say less than was asked only of an authorization that is captured later.",
+        )
+    return Approved(
+        reference=reference,
+        amount_minor=amount_minor,
+        currency=payment.currency,
+        is_partial=amount_minor < asked_minor,
+    )

@@ -169,7 +169,7 @@ class SandboxGateway:
         card = await self._reveal(request)
         if isinstance(card, NotProcessed | InvalidRequest):
             return card
-        content = payment_body(request, card)
+        content = payment_body(request, card, may_be_partial=self._contract.partial_authorization)
         return self._reader.payment(request, await self._post("/v1/payments", content, request))
 
     async def _operate(self, collection: str, request: OperationRequest) -> Outcome:

@@ -12,11 +12,12 @@ from aegispay.ports import ChargeRequest, OperationRequest
 from aegispay.vault import RawCard
 
 
-def payment_body(request: ChargeRequest, card: RawCard | None) -> bytes:
+def payment_body(request: ChargeRequest, card: RawCard | None, *, may_be_partial: bool) -> bytes:
     """Return the body of a payment.
 
     Args:
-        request: what is asked; every byte follows from it.
+        request: what is asked; every byte follows from it and from the contract.
+        may_be_partial: whether the contract offers to authorize less than was asked.
         card: what the request's token stands for, where a vault has it.
     """
     return _bytes(
@@ -25,7 +26,7 @@ def payment_body(request: ChargeRequest, card: RawCard | None) -> bytes:
             "amount": request.money.amount_minor,
             "currency": request.money.currency,
             "capture": request.capture.value,
-            "partial_allowed": request.capture is CaptureMode.MANUAL,
+            "partial_allowed": may_be_partial and request.capture is CaptureMode.MANUAL,
             "payment_method": _raw(card) if card is not None else _method(request.payment_method),
             "metadata": {"payment_id": request.payment_id},
         }

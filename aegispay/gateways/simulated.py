@@ -94,7 +94,7 @@ class SimulatedGateway:
         if not 0.0 <= success_rate <= 1.0:
             raise ValueError(f"success_rate is {success_rate}: use a share between 0.0 and 1.0")
         self._name = name
-        self._contract = contract if contract is not None else GatewayContract()
+        self._contract = contract if contract is not None else GatewayContract(partial_authorization=True)
         self._seed = seed
         self.success_rate = success_rate
         self.latency_s = latency_s
@@ -284,7 +284,7 @@ class SimulatedGateway:
         if word == REQUIRES_ACTION_TOKEN:
             return self._challenge(request)
         if word == PARTIAL_TOKEN:
-            if kind is not EntryKind.AUTHORIZE:
+            if kind is not EntryKind.AUTHORIZE or not self._contract.partial_authorization:
                 return TOO_LITTLE
             amount_minor = max(1, amount_minor * PARTIAL_PERCENT // 100)
         if fault is None and self.success_rate < 1.0 and draw.source.random() >= self.success_rate:

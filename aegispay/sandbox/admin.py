@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field
-from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -104,9 +104,10 @@ class Admin:
         wanted = parse(_Fault, await _content(request))
         answer = {"fault": wanted.fault.value, "count": wanted.count}
         if wanted.fault is Fault.REFUSE_CONNECTION and wanted.match == _Match():
-            # Nobody can be refused whose request has arrived: the door shuts as soon as this is answered.
-            seconds = Strike.of(wanted.fault, wanted.seconds).seconds
-            return JSONResponse(answer, background=BackgroundTask(self._shut, seconds))
+            # Nobody can be refused whose request has arrived, so it does not wait for one.
+            self._door.shut(Strike.of(wanted.fault, wanted.seconds).seconds, None)
+            await asyncio.sleep(0)  # noqa: TID251 - the connections close before this is answered
+            return JSONResponse(answer)
         self._chooser.arm(
             Armed(
                 fault=wanted.fault,
@@ -117,9 +118,6 @@ class Admin:
             )
         )
         return JSONResponse(answer)
-
-    async def _shut(self, seconds: float) -> None:
-        self._door.shut(seconds, None)
 
     async def _disarm(self, request: Request) -> Response:
         await _content(request)

@@ -19,12 +19,16 @@ Encoded = tuple[str, int, str]
 """An event as stored: type, schema version, data."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Write:
     """One append, its events already written as JSON."""
 
     append: Append
     encoded: tuple[Encoded, ...]
+
+    def __repr__(self) -> str:
+        """Say how much, never what: the driver logs what it is given."""
+        return f"<Write {len(self.encoded)} events of {self.append.payment_id}>"
 
 
 LAST_EVENT = "SELECT position, hash FROM events ORDER BY position DESC LIMIT 1"

@@ -14,7 +14,13 @@ import aiosqlite
 from aegispay.clock import SystemClock
 from aegispay.domain.events import encode
 from aegispay.domain.state import PaymentState
-from aegispay.errors import CorruptStoreError, StoreError, StoreOpenError, StoreUnavailableError
+from aegispay.errors import (
+    CorruptStoreError,
+    StoreError,
+    StoreLockedError,
+    StoreOpenError,
+    StoreUnavailableError,
+)
 from aegispay.ports import (
     Append,
     Clock,
@@ -118,8 +124,16 @@ class SqliteStore:
         except BaseException as error:
             await self._disconnect()
             if isinstance(error, sqlite3.Error):
-                raise StoreOpenError(f"{self._path} cannot be opened: {error}") from error
+                raise self._not_opened(error) from error
             raise
+
+    def _not_opened(self, error: sqlite3.Error) -> StoreOpenError:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+            return StoreLockedError(
+                f"{self._path} is in the middle of another process's write",
+                hint="Wait for that process, or end it if it is frozen: only its end frees the file.",
+            )
+        return StoreOpenError(f"{self._path} cannot be opened: {error}")
 
     def _prepare(self, database: sqlite3.Connection) -> Writer:
         migrate(database, str(self._path))

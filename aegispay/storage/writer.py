@@ -15,7 +15,7 @@ FaultHook = Callable[[str], None]
 """Called with the name of a point in the commit; what it raises happens there. For tests."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Statements:
     """SQL that belongs together: all of it is written, or none.
 
@@ -24,6 +24,10 @@ class Statements:
     """
 
     statements: tuple[tuple[str, tuple[Any, ...]], ...]
+
+    def __repr__(self) -> str:
+        """Say how much, never what: the driver logs what it is given."""
+        return f"<Statements {len(self.statements)}>"
 
 
 Request = Write | Statements

@@ -26,25 +26,21 @@ class Places:
 
     Args:
         chosen: numbers of places, from 0 in the order they are passed.
+
+    Attributes:
         strike: what happens there; gets the place's name.
     """
 
-    def __init__(self, *chosen: int, strike: Callable[[str], None] = _crash) -> None:
+    def __init__(self, *chosen: int) -> None:
         self.passed: list[str] = []
-        self.strikes = len(chosen)
-        self._chosen = frozenset(chosen)
-        self._strike = strike
-
-    def struck_by(self, strike: Callable[[str], None]) -> Places:
-        """Return these places with another thing happening at the chosen ones."""
-        self._strike = strike
-        return self
+        self.chosen = frozenset(chosen)
+        self.strike: Callable[[str], None] = _crash
 
     def reach(self, place: str) -> None:
         number = len(self.passed)
         self.passed.append(place)
-        if number in self._chosen:
-            self._strike(place)
+        if number in self.chosen:
+            self.strike(place)
 
 
 def fragile_payment(places: Places) -> type[PaymentActor]:
@@ -60,6 +56,7 @@ def fragile_payment(places: Places) -> type[PaymentActor]:
             if isinstance(message, Poison):
                 raise CrashError("poisoned")
             name = type(message).__name__
+            self._message = message
             places.reach(f"before {name}")
             reply = await super().on_receive(message)
             places.reach(f"after {name}")

@@ -1,127 +1,139 @@
-"""One payment through one scenario with crashes at chosen places, and what came of it."""
+"""One run of one scenario, and what came of it."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
-from aegispay import AegisConfig, AegisPay, MemoryStore, Payment, PaymentState, StoreUnavailableError
+from aegispay import Attempt, Operation, Payment, PaymentState
+from aegispay.domain.evolve import evolve
 from aegispay.domain.invariants import violations
-from aegispay.gateways.ledger import MemoryLedger
-from aegispay.history import rebuild
-from aegispay.testing import run_virtual, running_clock
-from tests.crash.points import FragileGateway, Places, Poison, use_payment_actor
+from aegispay.domain.payment import wake_at
+from aegispay.domain.projection import PaymentRow, project
+from aegispay.gateways.ledger import LedgerEntry
+from aegispay.ports import GatewayRequest, StoredEvent
+from aegispay.testing import run_virtual
+from tests.crash.caller import Caller
+from tests.crash.lives import Lives, Strike
+from tests.crash.points import Places, use_payment_actor
 from tests.crash.scenarios import Scenario
-from tests.integration.engine.rig import elapse, order
+from tests.integration.engine.rig import elapse
 
-PATIENCE_S = 600
-"""Longest known way to the end: a lost call is noticed after 40 s, then checks with growing pauses."""
-_ASKED_AGAIN_MAX = 5
+_LATE_S = 60.0
+"""By then whatever was on its way has arrived, and has been carried out if it ever will be."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Run:
     """What one run left behind.
 
     Attributes:
-        answers: what the caller of `pay` or of `create_payment` and `process_payment` was told, in order.
-        payment: at the end, as the engine reads it.
-        charges: (gateway, minor units) that were really charged.
-        places: names of all places passed, in order.
+        payment: at the end, as the engine reads it. entries: what the providers did.
     """
 
-    answers: list[Payment] = field(default_factory=list)
-    payment: Payment | None = None
-    rebuilt: Payment | None = None
-    row_state: PaymentState | None = None
-    charges: list[tuple[str, int]] = field(default_factory=list)
-    places: list[str] = field(default_factory=list)
+    payment: Payment
+    row: PaymentRow
+    events: tuple[StoredEvent, ...]
+    entries: list[LedgerEntry]
+    wire: list[GatewayRequest]
+    answers: list[Payment]
+    places: list[str]
+    strikes: int
 
 
-Ask = Callable[[AegisPay, str], Any]
+async def _run(scenario: Scenario, places: Places, strike: Strike) -> Run:
+    lives = Lives(scenario, places, strike)
+    caller = Caller(lives)
+    await scenario.story(caller)
+    await caller.until(_is_quiet)
+    await elapse(_LATE_S)
+    payment = await caller.until(_is_quiet)
+    await lives.end()
+    return Run(
+        payment=payment,
+        row=lives.disk._rows[payment.id],
+        events=await lives.disk.load(payment.id),
+        entries=[entry for entry in lives.ledger.entries() if entry.is_done],
+        wire=lives.wire,
+        answers=lives.answers,
+        places=places.passed,
+        strikes=len(places.chosen),
+    )
 
 
-async def pay(aegis: AegisPay, token: str) -> list[Payment]:
-    return [await aegis.pay(**order(token=token))]
+def _is_quiet(payment: Payment) -> bool:
+    return payment.state.is_final and wake_at(payment) is None
 
 
-async def create_and_process(aegis: AegisPay, token: str) -> list[Payment]:
-    created = await aegis.create_payment(**order(token=token))
-    return [created, await aegis.process_payment(created.id)]
-
-
-class Kill:
-    """Strikes the payment's actor while something else is going on: it gets a message that kills it."""
-
-    def __init__(self) -> None:
-        self.aegis: AegisPay | None = None
-        self.payment_id: str | None = None
-
-    def __call__(self, place: str) -> None:
-        assert self.aegis is not None
-        for payment_id in self.aegis._assembly.directory:
-            self.aegis.payment_ref(payment_id).tell(Poison())
-
-
-async def _run(scenario: Scenario, ask: Ask, places: Places, kill: Kill | None) -> Run:
-    clock = running_clock()
-    ledger = MemoryLedger()
-    store = MemoryStore(clock=clock, faults=places.reach)
-    gateways = [FragileGateway(each, places, kill) for each in scenario.gateways(ledger, clock)]
-    aegis = AegisPay(store, gateways=gateways, clock=clock, config=AegisConfig(), random_source=random.Random(3))
-    run = Run(places=places.passed)
-    async with aegis:
-        if kill is not None:
-            kill.aegis = aegis
-        run.answers = await _asking_again(lambda: ask(aegis, scenario.token))
-        run.payment = await _final(aegis, run.answers[-1].id)
-    run.rebuilt = rebuild(run.payment.id, await store.load(run.payment.id))
-    run.row_state = next(iter(await store.count_states()))
-    run.charges = [(entry.gateway, entry.amount_minor) for entry in ledger.entries() if entry.is_charged]
-    return run
-
-
-async def _asking_again(ask: Callable[[], Any]) -> list[Payment]:
-    """Ask as a caller does who is told that surely nothing was written."""
-    for _ in range(_ASKED_AGAIN_MAX):
-        try:
-            return await ask()
-        except StoreUnavailableError:
-            continue
-    raise AssertionError("the store refused every time")
-
-
-async def _final(aegis: AegisPay, payment_id: str) -> Payment:
-    payment = await aegis.get_payment(payment_id)
-    for _ in range(PATIENCE_S):
-        if payment.state.is_final:
-            break
-        await elapse(1)
-        payment = await aegis.get_payment(payment_id)
-    return payment
-
-
-def run(monkeypatch: Any, scenario: Scenario, ask: Ask, places: Places, kill: Kill | None = None) -> Run:
+def run(monkeypatch: Any, scenario: Scenario, strike: Strike, *chosen: int) -> Run:
+    """Run the scenario; something happens at each of the chosen places."""
+    places = Places(*chosen)
     with monkeypatch.context() as patch:
-        use_payment_actor(patch, places)
-        return run_virtual(_run(scenario, ask, places, kill))
+        if strike.is_felt_by_messages:
+            use_payment_actor(patch, places)
+        return run_virtual(_run(scenario, places, strike))
 
 
-def check(crashed: Run, clean: Run, scenario: Scenario) -> None:
-    """Raise unless the run came to the clean run's end, honestly."""
-    payment = crashed.payment
-    assert payment is not None
-    assert clean.payment is not None
-    assert payment.state is clean.payment.state
-    assert len(crashed.charges) == len(clean.charges) <= 1
-    assert {gateway for gateway, _ in crashed.charges} <= {scenario.charged_by, scenario.or_by}
-    assert crashed.rebuilt == payment
-    assert crashed.row_state is payment.state
-    assert violations(payment) == ()
-    for answer in crashed.answers:
-        assert answer.id == payment.id
-        assert answer.version <= payment.version
-        assert not answer.state.is_final or answer.state is payment.state
-    assert crashed.answers[-1].is_settled
+def check(run: Run, scenario: Scenario) -> None:
+    """Raise unless the run came to an end that the scenario allows, honestly."""
+    moved = Counter((entry.gateway, entry.kind.value, entry.amount_minor) for entry in run.entries)
+    assert (run.payment.state, moved) in [(end.state, Counter(end.moved)) for end in scenario.ends]
+    _check_money(run)
+    _check_wire(run)
+    _check_log(run)
+
+
+def _check_money(run: Run) -> None:
+    """Engine and books agree on every total and on every operation, each done exactly once."""
+    payment, done = run.payment, run.entries
+    totals = Counter[str]()
+    for entry in done:
+        totals[entry.kind.value] += entry.amount_minor
+    assert payment.captured_minor == totals["charge"] + totals["capture"]
+    assert payment.refunded_minor == totals["refund"]
+    assert payment.authorized_minor == totals["charge"] + totals["authorize"]
+    here = [operation.id for operation in payment.operations if operation.status.value == "succeeded"]
+    there = [entry.reference for entry in done if not entry.kind.begins]
+    assert sorted(here) == sorted(there)
+
+
+def _check_wire(run: Run) -> None:
+    """Every send is one that the log knows, is identical to the first, and is no more often than doubts allow."""
+    known: dict[str, Attempt | Operation] = {sent.id: sent for sent in (*run.payment.attempts, *run.payment.operations)}
+    sends = Counter(request.reference for request in run.wire)
+    assert set(sends) <= set(known)
+    for reference, count in sends.items():
+        requests = [request for request in run.wire if request.reference == reference]
+        assert all(request == requests[0] for request in requests)
+        assert {request.idempotency_key for request in requests} == {known[reference].idempotency_key}
+        assert count <= 1 + _doubts(run, known[reference]) + run.strikes
+    keys = [sent.idempotency_key for sent in known.values()]
+    assert len(set(keys)) == len(keys)
+
+
+def _doubts(run: Run, sent: Attempt | Operation) -> int:
+    return sum(
+        hasattr(stored.event, "checks")
+        and sent.id in {getattr(stored.event, "operation_id", None), f"{run.payment.id}-a{_number(stored)}"}
+        for stored in run.events
+    )
+
+
+def _number(stored: StoredEvent) -> Any:
+    return getattr(stored.event, "number", None)
+
+
+def _check_log(run: Run) -> None:
+    """The log says all there is: the state, the row, and whatever anybody was told."""
+    payment: Payment | None = None
+    versions: list[Payment] = []
+    for stored in run.events:
+        payment = evolve(payment, stored.event, payment_id=run.payment.id)
+        versions.append(payment)
+    assert payment == run.payment
+    assert project(run.payment) == run.row
+    assert violations(run.payment) == ()
+    for answer in run.answers:
+        assert answer == versions[answer.version - 1]
+    assert run.payment.state is not PaymentState.PROCESSING

@@ -89,6 +89,6 @@ _NONE: dict[str, Word] = {
     "a text": lambda said: said,
     "a mapping": lambda said: {"status": said},
     "an object": Odd,
-    "an outcome of odd fields": lambda said: Declined(kind=said, reason=said, message=said),  # type: ignore[arg-type]
+    "an outcome of odd fields": lambda said: Declined(kind=said, reason=said, message=said),
 }
 WORDS: dict[str, Word] = _REFUSALS | _REFERENCES | _RAISED | _NONE

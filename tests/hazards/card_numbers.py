@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import random
 
-_BRANDS = (("4", 16), ("4", 13), ("4", 19), ("51", 16), ("55", 16), ("2221", 16), ("2720", 16), ("34", 15), ("37", 15))
-_BRANDS += (("36", 14), ("38", 14), ("6011", 16), ("65", 16), ("3528", 16), ("6200", 19), ("5018", 16))
+_BRANDS = (
+    *(("4", 16), ("4", 13), ("4", 19), ("51", 16), ("55", 16), ("2221", 16), ("2720", 16), ("34", 15), ("37", 15)),
+    *(("36", 14), ("38", 14), ("6011", 16), ("65", 16), ("3528", 16), ("6200", 19), ("5018", 16)),
+)
 _SEPARATORS = ("", "", " ", "-", "\u2013", "\u00a0")
 
 
-def card_number(source: random.Random, *, is_grouped: bool = True) -> str:
+def card_number(source: random.Random, *, digits_min: int = 13) -> str:
     """Return a number of some network whose last digit is right, in groups of four or in one piece."""
-    prefix, length = source.choice(_BRANDS)
+    prefix, length = source.choice([brand for brand in _BRANDS if brand[1] >= digits_min])
     body = prefix + "".join(source.choice("0123456789") for _ in range(length - len(prefix) - 1))
     digits = body + _check_digit(body)
-    separator = source.choice(_SEPARATORS) if is_grouped else ""
+    separator = source.choice(_SEPARATORS)
     return separator.join(digits[start : start + 4] for start in range(0, length, 4))
 
 

@@ -80,8 +80,10 @@ def _submitted(method: str, change: Callable[[str], dict[str, Any]], key: str) -
     return lambda paid, said: getattr(paid.aegis, method)(**order(key) | change(said))
 
 
-FILTERS = ("merchant", "state", "customer_id", "gateway", "currency", "after", "in_doubt", "has_incident", "parked")
-FILTERS += ("created_after", "created_before", "limit")
+FILTERS = (
+    *("merchant", "state", "customer_id", "gateway", "currency", "after", "in_doubt", "has_incident", "parked"),
+    *("created_after", "created_before", "limit"),
+)
 
 
 def _listed(name: str) -> Call:
@@ -124,6 +126,9 @@ _INPUTS: dict[str, Call] = {
     ),
     "resolve_payment.gateway_reference": lambda p, s: p.aegis.resolve_payment(
         p.doubtful.id, "executed", evidence="e", operator="o", gateway_reference=s
+    ),
+    "resolve_payment.amount": lambda p, s: p.aegis.resolve_payment(
+        p.doubtful.id, "executed", evidence="e", operator="o", amount=s
     ),
     "close_incident.payment_id": lambda p, s: p.aegis.close_incident(s, "i", operator="o", detail="d"),
     "close_incident.incident_id": lambda p, s: p.aegis.close_incident(p.captured.id, s, operator="o", detail="d"),

@@ -157,9 +157,7 @@ def _captures(draw: random.Random, amount: str) -> list[Wish]:
     return [*parts, _wish(draw, "capture", number, amount, 40.0)]
 
 
-def _wish(
-    draw: random.Random, kind: str, number: int, amount: str, within_s: float, *, is_final: bool = True
-) -> Wish:
+def _wish(draw: random.Random, kind: str, number: int, amount: str, within_s: float, *, is_final: bool = True) -> Wish:
     percent = draw.choice((None, 10, 30, 30, 50, 100))
     part = None if percent is None else _part(amount, percent)
     return Wish(kind, f"{kind}-{number}", draw.choice((5.0, draw.uniform(0, within_s))), part, is_final)

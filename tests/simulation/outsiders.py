@@ -8,7 +8,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from aegispay import Approved, Notification, NotificationKind, SimulatedGateway, UnsupportedOperationError, WebhookRefusedError
+from aegispay import (
+    Approved,
+    Notification,
+    NotificationKind,
+    SimulatedGateway,
+    UnsupportedOperationError,
+    WebhookRefusedError,
+)
 from aegispay.gateways.ledger import EntryStatus, LedgerEntry
 from tests.integration.engine.rig import elapse
 from tests.simulation.asking import NOT_NOW, Asker
@@ -87,7 +94,9 @@ class Outsiders:
         provider, start = self._providers[entry.gateway], self._asker.outside.start
         if draw.random() < 0.7:
             for _ in range(draw.choice((1, 1, 1, 2, 3))):
-                start(self._deliver(provider, notification, draw.choice((0.0, draw.uniform(0, 1), draw.uniform(0, 30)))))
+                start(
+                    self._deliver(provider, notification, draw.choice((0.0, draw.uniform(0, 1), draw.uniform(0, 30))))
+                )
         if draw.random() < 0.1:
             start(self._forge(provider, notification))
         if draw.random() < 0.1:

@@ -31,9 +31,7 @@ VISIBILITY_S = 10.0
 VALIDITY_S = 90.0
 
 CONTRACTS = {
-    "keys_and_look_up": GatewayContract(
-        idempotency_window_s=WINDOW_S, partial_authorization=True, timeout_s=TIMEOUT_S
-    ),
+    "keys_and_look_up": GatewayContract(idempotency_window_s=WINDOW_S, partial_authorization=True, timeout_s=TIMEOUT_S),
     "keys_only": GatewayContract(
         idempotency_window_s=WINDOW_S,
         lookup=LookupAuthority.NONE,

@@ -245,4 +245,3 @@ async def _simulate(seed: int) -> Story:
 def simulate(seed: int) -> Story:
     """Run the world that the seed makes."""
     return run_virtual(_simulate(seed), seed=seed)
-

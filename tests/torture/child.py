@@ -29,6 +29,7 @@ from aegispay import (
     RequestError,
     SqliteStore,
     StoreError,
+    StoreLockedError,
 )
 from aegispay.gateways.sandbox import SandboxGateway
 from aegispay.webhooks import asgi
@@ -73,8 +74,14 @@ async def trade(folder: Path, task: dict[str, Any]) -> None:
         )
         for name in GATEWAYS
     ]
-    store = SqliteStore(database(folder), takeover=task.get("takeover", False))
-    async with AegisPay(store, gateways=gateways, config=CONFIG) as aegis, _listening(aegis) as port:
+    store = SqliteStore(database(folder), takeover=task.get("takeover", False), busy_s=0.5)
+    aegis = AegisPay(store, gateways=gateways, config=CONFIG)
+    try:
+        await aegis.open()
+    except StoreLockedError:
+        say("locked")
+        return
+    async with aegis, _listening(aegis) as port:
         say("open", port=port, at=time.monotonic())
         slots = asyncio.Semaphore(task.get("in_flight", 40))
         async with asyncio.TaskGroup() as tasks:

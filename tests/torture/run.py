@@ -22,6 +22,7 @@ from tests.torture.relay import Relay
 
 SECRET = "whsec_" + base64.b64encode(b"for the torture only, no secret").decode()
 _CHILD = "tests.torture.child"
+_TAKEOVERS_MAX = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,16 +185,26 @@ class Torture:
         self, stack: contextlib.ExitStack, launcher: Launcher, lines: Iterator[dict[str, Any]]
     ) -> tuple[Launcher, Iterator[dict[str, Any]]]:
         """Freeze the engine, let another take its database over, and thaw the first in the middle of that."""
-        launcher.send(signal.SIGSTOP)
         heir = self._launcher(stack)
-        inherited = self._start(heir, takeover=True)
-        taken_over_at = next(line["at"] for line in map(self._take, inherited) if line["kind"] == "open")
+        inherited, taken_over_at = self._take_over(launcher, heir)
         launcher.send(signal.SIGCONT)
         # Read on from before it froze: what it could write then, it was allowed to.
         told = [line for line in lines if line["kind"] == "canary" and line["at"] > taken_over_at]
         if any(line["told"] != "FencedError" for line in told):
             self._report.problems.append(f"an engine that was taken over could still write: {told}")
         return heir, inherited
+
+    def _take_over(self, frozen: Launcher, heir: Launcher) -> tuple[Iterator[dict[str, Any]], float]:
+        """Return what the heir says, and when it had taken over: not while the frozen one holds SQLite's own lock."""
+        for _ in range(_TAKEOVERS_MAX):
+            frozen.send(signal.SIGSTOP)
+            inherited = self._start(heir, takeover=True)
+            for line in inherited:
+                self._take(line)
+                if line["kind"] == "open":
+                    return inherited, line["at"]
+            frozen.send(signal.SIGCONT)
+        raise AssertionError("it always froze in the middle of a write")
 
     # --- the evening: faults end, and everything has to settle ---------------------------------------
 

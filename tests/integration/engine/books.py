@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from aegispay import AegisPay, AttemptStatus, OperationStatus, Payment, PaymentState
+from aegispay import (
+    AegisPay,
+    AttemptStatus,
+    GatewayContract,
+    LookupAuthority,
+    OperationStatus,
+    Payment,
+    PaymentState,
+)
 from aegispay.domain.invariants import check
 from aegispay.domain.notification import Notification
+from aegispay.gateways.script import Fault
 from aegispay.ports import Receipt
 from tests.integration.engine.rig import World, elapse, order
+
+MUTE = GatewayContract(lookup=LookupAuthority.NONE, idempotency_window_s=None)
+"""Nobody can be asked, so that only what comes from outside ends a doubt."""
+SAID: dict[str, Any] = {"evidence": "seen in the portal", "operator": "mira"}
+DONE: dict[str, Any] = SAID | {"gateway_reference": "alpha_1"}
 
 
 async def authorized(aegis: AegisPay, key: str = "order-1", **changes: Any) -> Payment:
@@ -20,6 +34,14 @@ async def authorized(aegis: AegisPay, key: str = "order-1", **changes: Any) -> P
 async def charged(aegis: AegisPay, key: str = "order-1", **changes: Any) -> Payment:
     payment = await aegis.pay(**order(key, **changes))
     assert payment.state is PaymentState.SUCCESS
+    return payment
+
+
+async def doubtful(world: World, aegis: AegisPay, fault: Fault = Fault.ERROR_AFTER, **changes: Any) -> Payment:
+    kind = "authorize" if changes.get("capture") == "manual" else "charge"
+    world["alpha"].script(kind, fault)
+    payment = await aegis.pay(**order(**changes))
+    assert payment.in_doubt
     return payment
 
 

@@ -176,7 +176,7 @@ async def test_a_resend_that_was_executed_unseen_is_not_charged_again_elsewhere(
     executed_at: list[float] = []
 
     async def charge(request):
-        if not executed_at and world.clock.monotonic() > 70:
+        if not executed_at and world.clock.monotonic() > 40:
             alpha.take(request)
             executed_at.append(world.clock.monotonic())
         return LOST

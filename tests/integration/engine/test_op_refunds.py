@@ -7,6 +7,8 @@ import asyncio
 import pytest
 
 from aegispay import (
+    AegisConfig,
+    AegisPay,
     Declined,
     DeclineKind,
     GatewayContract,
@@ -18,11 +20,11 @@ from aegispay import (
     PaymentState,
     Reason,
     SimulatedGateway,
-    SqliteStore,
     UnsupportedOperationError,
     ValidationError,
 )
 from aegispay.gateways.script import Fault
+from aegispay.storage.verify import verify
 from tests.integration.engine.books import agreed, authorized, charged, operations, settled, types_after
 from tests.integration.engine.rig import Adapter, World, elapse, order, virtual
 
@@ -261,8 +263,6 @@ async def test_exactly_those_that_fit_are_made_although_the_engine_ends_in_the_m
 
 def test_exactly_those_that_fit_are_made_and_known_on_disk(tmp_path):
     async def scenario():
-        from aegispay import AegisConfig, AegisPay
-
         alpha = SimulatedGateway("alpha")
         config = AegisConfig(check_delays_s=(0.001,), wake_interval_s=0.001)
         for fault in (Fault.ERROR_AFTER, Fault.RAISE_AFTER, Fault.ERROR_BEFORE):
@@ -277,13 +277,9 @@ def test_exactly_those_that_fit_are_made_and_known_on_disk(tmp_path):
         assert operations(payment) == [("refund", "succeeded", 300)] * 33
         entries = alpha.ledger.of_payment(before.id)
         assert sum(entry.amount_minor for entry in entries if entry.kind.value == "refund") == 9_900
-        store = SqliteStore(tmp_path / "payments.db")
-        await store.open()
-        report = await store.verify()
-        await store.close()
-        assert report.problems == ()
 
     asyncio.run(scenario())
+    assert verify(tmp_path / "payments.db").problems == ()
 
 
 # --- in doubt -------------------------------------------------------------------------------------------

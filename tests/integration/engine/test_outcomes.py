@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from aegispay import AttemptStatus, PaymentState, Reason, RetryPolicy
+from aegispay import AttemptStatus, GatewayContract, LookupAuthority, PaymentState, Reason, RetryPolicy
 from aegispay.gateways.script import DECLINES, FAULTS, PARTIAL_TOKEN, REQUIRES_ACTION_TOKEN
 from tests.integration.engine.rig import World, elapse, order, virtual
 
 NOTHING: list[tuple[str, int]] = []
 CHARGED = [("alpha", 10_000)]
+UNHEARD = ("tok_hang_before_charge", "tok_error_before_charge", "tok_raise_before_charge")
 
 
 @dataclass(frozen=True)
@@ -57,15 +58,17 @@ ENDINGS: dict[str, Ending] = {
     "tok_garbage_after_charge": Ending(
         PaymentState.SUCCESS, ["alpha"], CHARGED, at_first=PaymentState.PROCESSING, in_doubt=True
     ),
-    # not executed, and nobody says so: every resend under the same key ends the same way, so the doubt stays
-    "tok_hang_before_charge": Ending(
-        PaymentState.PROCESSING, ["alpha"], NOTHING, at_first=PaymentState.PROCESSING, in_doubt=True
-    ),
-    "tok_error_before_charge": Ending(
-        PaymentState.PROCESSING, ["alpha"], NOTHING, at_first=PaymentState.PROCESSING, in_doubt=True
-    ),
-    "tok_raise_before_charge": Ending(
-        PaymentState.PROCESSING, ["alpha"], NOTHING, at_first=PaymentState.PROCESSING, in_doubt=True
+    # not executed, and nobody says so: every resend ends the same way, until look-ups prove that there is nothing
+    **dict.fromkeys(
+        UNHEARD,
+        Ending(
+            PaymentState.FAILURE,
+            ["alpha", "beta"],
+            NOTHING,
+            reason=Reason.NEVER_RECEIVED,
+            at_first=PaymentState.PROCESSING,
+            in_doubt=True,
+        ),
     ),
     # taken on, and never decided
     "tok_pending": Ending(PaymentState.PROCESSING, ["alpha"], NOTHING, at_first=PaymentState.PROCESSING, in_doubt=True),
@@ -115,7 +118,8 @@ async def test_each_token_ends_as_the_rules_say_and_never_charges_twice(token):
 @pytest.mark.parametrize("token", [token for token, ending in ENDINGS.items() if ending.in_doubt])
 @virtual
 async def test_an_unknown_outcome_never_reaches_another_gateway(token):
-    world = World("alpha", "beta")
+    # Where a look-up proves nothing, only the key protects: the doubt stays as long as it does.
+    world = World("alpha", "beta", contract=GatewayContract(lookup=LookupAuthority.ADVISORY))
     async with world.engine(wake_interval_s=10) as aegis:
         await aegis.pay(**order(token=token))
         await elapse(3_600)

@@ -28,6 +28,8 @@ from aegispay.domain.resolution import (
 from tests import builders as b
 
 ATTEMPT = b.in_doubt().attempts[0]
+KEYS = GatewayContract(idempotency_window_s=1_000, resend_for_s=900, timeout_s=30, visibility_delay_s=20)
+PROVEN_AT = 950
 NO_KEYS = GatewayContract(idempotency_window_s=None, timeout_s=30.0, visibility_delay_s=20.0)
 
 
@@ -42,7 +44,23 @@ def at(seconds: float) -> datetime:
     ("seconds", "expected"), [(0, True), (899, True), (900, False), (1_000, False), (5_000, False)]
 )
 def test_a_resend_is_allowed_in_the_first_nine_tenths_of_the_keys_window(seconds, expected):
-    assert may_resend(GatewayContract(idempotency_window_s=1_000), ATTEMPT, at(seconds)) is expected
+    contract = GatewayContract(idempotency_window_s=1_000, resend_for_s=10**6)
+    assert may_resend(contract, ATTEMPT, at(seconds)) is expected
+
+
+@pytest.mark.parametrize(
+    ("lookup", "until_s"),
+    [(LookupAuthority.AUTHORITATIVE, 60), (LookupAuthority.ADVISORY, 900), (LookupAuthority.NONE, 900)],
+)
+def test_where_a_look_up_can_settle_it_resending_ends_soon_so_that_it_can(lookup, until_s):
+    contract = GatewayContract(idempotency_window_s=1_000, lookup=lookup)
+    assert may_resend(contract, ATTEMPT, at(until_s - 1))
+    assert not may_resend(contract, ATTEMPT, at(until_s))
+
+
+def test_resending_never_lasts_longer_than_the_key_protects_it():
+    contract = GatewayContract(idempotency_window_s=10, resend_for_s=60)
+    assert not may_resend(contract, ATTEMPT, at(9))
 
 
 def test_without_keys_nothing_is_ever_resent():
@@ -80,9 +98,19 @@ def test_what_may_have_been_sent_late_counts_from_when_it_was_sent():
 
 
 def test_absence_is_proven_only_when_the_last_possible_resend_would_be_visible():
-    contract = GatewayContract(idempotency_window_s=1_000, timeout_s=30, visibility_delay_s=20)
-    assert not proves_absence(contract, ATTEMPT, at(949.999))
-    assert proves_absence(contract, ATTEMPT, at(950))
+    assert not proves_absence(KEYS, ATTEMPT, at(PROVEN_AT - 0.001))
+    assert proves_absence(KEYS, ATTEMPT, at(PROVEN_AT))
+
+
+@pytest.mark.parametrize(
+    ("cancelled_s", "proven_s"),
+    [(100, 150), (PROVEN_AT, PROVEN_AT), (-5, 50)],
+    ids=["while it was resent", "after the last resend", "by a clock that jumped back"],
+)
+def test_after_a_cancel_no_more_resends_have_to_be_waited_for(cancelled_s, proven_s):
+    no_resend_after = at(cancelled_s)
+    assert not proves_absence(KEYS, ATTEMPT, at(proven_s - 0.001), no_resend_after=no_resend_after)
+    assert proves_absence(KEYS, ATTEMPT, at(proven_s), no_resend_after=no_resend_after)
 
 
 @pytest.mark.parametrize("authority", [LookupAuthority.NONE, LookupAuthority.ADVISORY])
@@ -92,9 +120,6 @@ def test_a_look_up_without_authority_never_proves_absence(authority):
 
 
 # --- what "not found" says ------------------------------------------------------------------------------
-
-KEYS = GatewayContract(idempotency_window_s=1_000, timeout_s=30, visibility_delay_s=20)
-PROVEN_AT = 950
 
 
 def judged(payment=None, *, contract=KEYS, now_s=PROVEN_AT, asked_s: float | None = PROVEN_AT, **changes):
@@ -132,6 +157,15 @@ def test_while_the_key_protects_it_the_identical_request_is_sent_again_instead()
     assert judged(now_s=899, may_send_again=True) is Purpose.RESEND
     assert isinstance(judged(now_s=899, asked_s=899), OutcomeUnknown)
     assert isinstance(judged(now_s=PROVEN_AT, may_send_again=True), NotProcessed)
+
+
+def test_a_cancel_ends_the_resends_of_the_charge_but_not_those_of_what_carries_it_out():
+    cancelled = b.after(b.cancel(), payment=b.in_doubt())
+    assert isinstance(judged(cancelled, asked_s=50), NotProcessed)
+    assert isinstance(judged(asked_s=50), OutcomeUnknown)
+    returning = b.after(b.outcome(b.approved()), b.recorded(f"{b.ID}-cancel", b.unknown()), payment=cancelled)
+    asked = Asked(asked_at=at(50), is_alone=True, may_send_again=False, start_delay_s=0.0)
+    assert isinstance(judge_absence(KEYS, returning, returning.operations[0], asked, at(50)), OutcomeUnknown)
 
 
 def test_not_found_says_nothing_about_what_is_settled():

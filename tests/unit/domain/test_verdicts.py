@@ -200,10 +200,27 @@ def verdict(payment, testimony):
 
 
 def test_a_verdict_is_about_exactly_what_was_asked_for():
-    charge_, refund_ = verdict(b.in_doubt(), said()), verdict(refund_in_doubt(), said(gateway_reference="re_7"))
-    assert (charge_.outcome.amount_minor, charge_.outcome.reference) == (b.AMOUNT, "by-olga")
+    charge_ = verdict(b.in_doubt(), said(gateway_reference="ch_7"))
+    refund_ = verdict(refund_in_doubt(), said(gateway_reference="re_7"))
+    assert (charge_.outcome.amount_minor, charge_.outcome.reference) == (b.AMOUNT, "ch_7")
     assert (refund_.outcome.amount_minor, refund_.outcome.reference) == (4_000, "re_7")
     assert charge_.detail == refund_.detail == "olga: portal"
+
+
+def test_what_was_done_needs_the_gateways_own_id_unless_it_has_named_it():
+    with pytest.raises(ValidationError, match="gateway_reference: say under which id the gateway has"):
+        verdict(b.in_doubt(), said())
+    named = b.after(b.outcome(b.approved("ch_9", b.AMOUNT + 1)), payment=b.processing())
+    assert verdict(named, said()).outcome.reference == "ch_9"
+
+
+def test_only_an_authorization_can_turn_out_to_be_for_less_than_was_asked():
+    manual = b.in_doubt(capture="manual")
+    outcome = verdict(manual, said(gateway_reference="ch_7", amount="60.00")).outcome
+    assert (outcome.amount_minor, outcome.is_partial) == (6_000, True)
+    for payment, amount in ((b.in_doubt(), "60.00"), (manual, "100.01"), (refund_in_doubt(), "39.99")):
+        with pytest.raises(ValidationError, match="amount: .* was asked for: put the difference right"):
+            verdict(payment, said(gateway_reference="ch_7", amount=amount))
 
 
 def test_a_verdict_that_nothing_was_done_keeps_what_it_rests_on():
@@ -214,7 +231,7 @@ def test_a_verdict_that_nothing_was_done_keeps_what_it_rests_on():
 
 def test_an_authorization_that_a_person_confirms_can_be_captured_for_a_time():
     payment = b.in_doubt(capture="manual")
-    payment = check(b.after(verdict(payment, said()), payment=payment))
+    payment = check(b.after(verdict(payment, said(gateway_reference="ch_7")), payment=payment))
     assert (payment.state, payment.expires_at) == (PaymentState.AUTHORIZED, b.NOW + timedelta(seconds=60))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import json
 import random
@@ -80,6 +81,10 @@ class Rig:
 
     async def admin(self, method: str, path: str, body: Any = None) -> httpx.Response:
         return await self.client.request(method, f"/admin{path}", json=body)
+
+    async def later(self, seconds: float) -> None:
+        """Let time pass."""
+        await asyncio.sleep(seconds)
 
     async def subscribe(self) -> None:
         assert (await self.admin("POST", "/webhooks", {"url": "http://shop/hook", "secret": SECRET})).is_success

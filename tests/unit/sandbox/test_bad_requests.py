@@ -2,6 +2,7 @@
 
 import json
 
+import httpx
 import pytest
 
 from tests.unit.sandbox.rig import VISA, Rig, virtually
@@ -142,3 +143,12 @@ async def test_a_card_number_and_its_code_are_nowhere_in_the_file(tmp_path):
     assert PAN not in said
     assert PAN.encode() not in written
     assert b'"987"' not in written
+
+
+@virtually
+async def test_other_machines_cannot_use_the_operators_endpoints():
+    async with Rig() as rig:
+        transport = httpx.ASGITransport(app=rig.sandbox.app, client=("203.0.113.7", 1234))
+        async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as far:
+            assert (await far.get("/admin/ledger")).status_code == 403
+            assert (await far.post("/admin/plan", json={})).status_code == 403

@@ -1,7 +1,5 @@
 """The 3-D Secure page."""
 
-import asyncio
-
 import pytest
 
 from tests.unit.sandbox.rig import CHARGED, Rig, virtually
@@ -63,7 +61,7 @@ async def test_two_turns_charge_once():
 async def test_a_challenge_expires_after_fifteen_minutes():
     async with Rig() as rig:
         _, path, _ = await challenge(rig)
-        await asyncio.sleep(15 * 60)
+        await rig.later(15 * 60)
         assert (await rig.client.post(path, data={"result": "pass"})).status_code == 410
         [payment] = await rig.find("r1")
         assert (payment["status"], payment["authorized_amount"]) == ("expired", 0)

@@ -116,7 +116,7 @@ async def test_partial_authorizes_sixty_percent_or_declines():
 async def test_a_success_flips_later_and_takes_its_money_back():
     async with Rig() as rig:
         assert (await rig.charge(fault="flip_later")).json()["status"] == "captured"
-        await asyncio.sleep(0.5)
+        await rig.later(0.5)
         assert (await rig.find("r1"))[0]["decline"]["code"] == "capture_failed"
         assert await rig.moved() == [*CHARGED, ("capture", "r1", -1000)]
 
@@ -126,7 +126,7 @@ async def test_a_decline_flips_later_into_a_success():
     async with Rig() as rig:
         declined = {"type": "card", "token": "tok_declined"}
         assert (await rig.charge(payment_method=declined, fault="flip_later")).status_code == 402
-        await asyncio.sleep(0.5)
+        await rig.later(0.5)
         assert (await rig.find("r1"))[0]["status"] == "captured"
         assert await rig.moved() == CHARGED
 
@@ -136,7 +136,7 @@ async def test_a_chargeback_follows_the_refund():
     async with Rig() as rig:
         payment = (await rig.charge()).json()["id"]
         await rig.operate("refunds", payment, "f1", amount=300, fault="chargeback_after_refund")
-        await asyncio.sleep(0.2)
+        await rig.later(0.2)
         assert (await rig.moved())[2:] == [("refund", "f1", 300), ("chargeback", "r1", 300)]
 
 
@@ -144,7 +144,7 @@ async def test_a_chargeback_follows_the_refund():
 async def test_an_authorization_expires_early():
     async with Rig() as rig:
         payment = await rig.authorize(fault="expire_authorization")
-        await asyncio.sleep(0.2)
+        await rig.later(0.2)
         refused = await rig.operate("captures", payment, "c1", amount=1, final=True)
         assert refused.json()["error"]["code"] == "authorization_expired"
 
@@ -157,7 +157,7 @@ async def test_a_look_up_does_not_find_what_is_new_and_then_does(is_armed_on_the
         asked = None if is_armed_on_the_charge else "lookup_not_found"
         assert await rig.find("r1", fault=asked) == []
         assert (await rig.get(f"/v1/payments/{payment}", fault=asked)).status_code == 404
-        await asyncio.sleep(1)
+        await rig.later(1)
         assert len(await rig.find("r1", fault=asked)) == 1
         assert (await rig.get(f"/v1/payments/{payment}", fault=asked)).status_code == 200
 
@@ -168,7 +168,7 @@ async def test_an_operation_may_not_be_found_either_while_it_is_new():
         payment = await rig.authorize()
         await rig.operate("captures", payment, "c1", amount=1000, final=True, fault="lookup_not_found")
         assert await rig.find_operation("c1") == []
-        await asyncio.sleep(1)
+        await rig.later(1)
         assert len(await rig.find_operation("c1")) == 1
 
 
@@ -225,7 +225,7 @@ async def test_in_a_brown_out_all_is_slow_and_a_third_fails():
         assert set(statuses) == {201, 500, 504}
         charged = len([kind for kind, _, _ in await rig.moved() if kind == "capture"])
         assert charged == statuses.count(201) + statuses.count(504)
-        await asyncio.sleep(1000)
+        await rig.later(1000)
         started = loop.time()
         assert (await rig.charge("late")).status_code == 201
         assert loop.time() == started
@@ -254,7 +254,7 @@ async def test_a_token_for_look_ups_or_refunds_leaves_the_charge_alone():
             "id"
         ]
         await rig.operate("refunds", payment, "f1", amount=10)
-        await asyncio.sleep(1)
+        await rig.later(1)
         assert (await rig.moved())[2:] == [("refund", "f1", 10), ("chargeback", "r1", 10)]
         await rig.charge("r2", payment_method={"type": "card", "token": "tok_lookup_stale"})
         assert [(await rig.find("r2"))[0]["status"] for _ in range(2)] == ["processing", "captured"]

@@ -15,7 +15,7 @@ REPLAYED = "idempotent-replayed"
 async def test_the_same_request_again_gets_the_stored_answer(token):
     async with Rig() as rig:
         first = await rig.charge(payment_method={"type": "card", "token": token})
-        await asyncio.sleep(60)
+        await rig.later(60)
         again = await rig.charge(payment_method={"type": "card", "token": token})
         assert (again.status_code, again.content) == (first.status_code, first.content)
         assert (first.headers.get(REPLAYED), again.headers.get(REPLAYED)) == (None, "true")
@@ -63,9 +63,9 @@ async def test_a_reference_is_not_unique_so_two_keys_are_two_payments():
 async def test_after_its_window_a_key_is_new_and_executes_again():
     async with Rig(key_window_s=60) as rig:
         await rig.charge()
-        await asyncio.sleep(59)
+        await rig.later(59)
         assert (await rig.charge()).headers[REPLAYED] == "true"
-        await asyncio.sleep(1)
+        await rig.later(1)
         assert REPLAYED not in (await rig.charge()).headers
         assert await rig.moved() == CHARGED * 2
 

@@ -1,7 +1,5 @@
 """Payments, captures, voids and refunds as the provider's rules have them."""
 
-import asyncio
-
 import pytest
 
 from aegispay.sandbox.verdict import CARDS
@@ -183,7 +181,7 @@ async def test_a_payment_may_be_processed_before_it_is_captured():
         answer = await rig.charge(payment_method={"type": "card", "token": "tok_processing"})
         assert (answer.status_code, answer.json()["status"]) == (201, "processing")
         assert await rig.moved() == []
-        await asyncio.sleep(1)
+        await rig.later(1)
         assert (await rig.find("r1"))[0]["status"] == "captured"
 
 
@@ -196,7 +194,7 @@ async def test_a_refund_may_be_decided_later_and_reserves_meanwhile(token, statu
         payment = (await rig.charge(payment_method={"type": "card", "token": token})).json()["id"]
         assert (await rig.operate("refunds", payment, "f1", amount=600)).json()["status"] == "pending"
         assert error_of(await rig.operate("refunds", payment, "f2", amount=401))[2] == "amount_too_large"
-        await asyncio.sleep(1)
+        await rig.later(1)
         assert (await rig.find_operation("f1"))[0]["status"] == status
         assert len([kind for kind, _, _ in await rig.moved() if kind == "refund"]) == moves
 
@@ -205,9 +203,9 @@ async def test_a_refund_may_be_decided_later_and_reserves_meanwhile(token, statu
 async def test_an_authorization_expires_after_a_week():
     async with Rig() as rig:
         payment = await rig.authorize()
-        await asyncio.sleep(7 * 86_400 - 1)
+        await rig.later(7 * 86_400 - 1)
         assert (await rig.find("r1"))[0]["status"] == "authorized"
-        await asyncio.sleep(1)
+        await rig.later(1)
         assert (
             error_of(await rig.operate("captures", payment, "c1", amount=1, final=True))[2] == "authorization_expired"
         )

@@ -1,6 +1,5 @@
 """Webhooks: what is told, how it is signed, and everything that can go wrong with it."""
 
-import asyncio
 import json
 from datetime import UTC, datetime
 
@@ -28,13 +27,13 @@ async def test_every_change_is_told_signed_and_with_the_object_as_it_became():
     async with Rig() as rig:
         await rig.subscribe()
         payment = await rig.authorize()
-        await asyncio.sleep(1)
+        await rig.later(1)
         await rig.operate("captures", payment, "c1", amount=1000, final=True)
-        await asyncio.sleep(1)
+        await rig.later(1)
         await rig.operate("refunds", payment, "f1", amount=10)
-        await asyncio.sleep(1)
+        await rig.later(1)
         await rig.admin("POST", f"/payments/{payment}/chargeback", {"amount": 10})
-        await asyncio.sleep(1)
+        await rig.later(1)
         assert rig.events() == ["payment.authorized", "capture.succeeded", "refund.succeeded", "chargeback.opened"]
         assert all(is_signed(each) and age_s(each) == 0 for each in rig.received)
         told = [event["data"] for _, event in rig.received]
@@ -58,7 +57,7 @@ async def test_a_charge_tells_how_it_ended(token, event):
     async with Rig() as rig:
         await rig.subscribe()
         await rig.charge(payment_method={"type": "card", "token": token})
-        await asyncio.sleep(1)
+        await rig.later(1)
         assert rig.events() == [event]
 
 
@@ -71,7 +70,7 @@ async def test_what_time_and_the_operator_do_is_told_too():
         await rig.admin("POST", f"/payments/{second}/expire")
         await rig.operate("captures", third, "c3", amount=1000, final=True)
         await rig.admin("POST", f"/payments/{third}/flip")
-        await asyncio.sleep(1)
+        await rig.later(1)
         assert sorted(rig.events()[3:]) == sorted(
             ["void.succeeded", "payment.voided", "payment.expired", "capture.succeeded", "capture.failed"]
         )
@@ -83,7 +82,7 @@ async def test_a_replayed_request_tells_nothing_new():
         await rig.subscribe()
         await rig.charge()
         await rig.charge()
-        await asyncio.sleep(1)
+        await rig.later(1)
         assert rig.events() == ["payment.captured"]
 
 
@@ -93,9 +92,9 @@ async def test_a_delivery_is_repeated_with_growing_pauses_until_it_is_taken():
         await rig.subscribe()
         rig.takes_webhooks = lambda number: number == 4
         await rig.charge()
-        await asyncio.sleep(sum(RETRIES_S[:3]) - 0.1)
+        await rig.later(sum(RETRIES_S[:3]) - 0.1)
         assert len(rig.received) == 3
-        await asyncio.sleep(10_000)
+        await rig.later(10_000)
         assert len(rig.received) == 4
         assert len({headers["webhook-id"] for headers, _ in rig.received}) == 1
 
@@ -106,7 +105,7 @@ async def test_a_delivery_that_nobody_takes_is_given_up():
         await rig.subscribe()
         rig.takes_webhooks = lambda _: False
         await rig.charge()
-        await asyncio.sleep(10 * sum(RETRIES_S))
+        await rig.later(10 * sum(RETRIES_S))
         assert len(rig.received) == 1 + len(RETRIES_S)
 
 
@@ -117,10 +116,10 @@ async def test_deliveries_survive_a_restart(tmp_path):
         await rig.subscribe()
         rig.takes_webhooks = lambda _: False
         await rig.charge()
-        await asyncio.sleep(0.1)
+        await rig.later(0.1)
         [(first, _)] = rig.received
     async with Rig(ledger=ledger, seed=2) as rig:
-        await asyncio.sleep(1)
+        await rig.later(1)
         [(again, event)] = rig.received
         assert (again["webhook-id"], event["type"]) == (first["webhook-id"], "payment.captured")
 
@@ -144,7 +143,7 @@ async def test_a_webhook_arrives_twice():
     async with Rig() as rig:
         await rig.subscribe()
         await rig.charge(fault="webhook_duplicate")
-        await asyncio.sleep(1)
+        await rig.later(1)
         first, second = rig.received
         assert first[1] == second[1]
 
@@ -154,10 +153,10 @@ async def test_webhooks_arrive_in_the_wrong_order():
     async with Rig() as rig:
         await rig.subscribe()
         payment = await rig.authorize(fault="webhook_reorder")
-        await asyncio.sleep(0.5)
+        await rig.later(0.5)
         assert rig.events() == []
         await rig.operate("captures", payment, "c1", amount=1000, final=True)
-        await asyncio.sleep(0.5)
+        await rig.later(0.5)
         assert rig.events() == ["capture.succeeded", "payment.authorized"]
 
 
@@ -166,7 +165,7 @@ async def test_a_webhook_that_waits_for_a_later_one_does_not_wait_for_ever():
     async with Rig() as rig:
         await rig.subscribe()
         await rig.charge(fault="webhook_reorder")
-        await asyncio.sleep(2.1)
+        await rig.later(2.1)
         assert rig.events() == ["payment.captured"]
 
 
@@ -175,9 +174,9 @@ async def test_a_webhook_arrives_late():
     async with Rig() as rig:
         await rig.subscribe()
         await rig.charge(fault="webhook_delay")
-        await asyncio.sleep(0.9)
+        await rig.later(0.9)
         assert rig.events() == []
-        await asyncio.sleep(0.2)
+        await rig.later(0.2)
         assert rig.events() == ["payment.captured"]
 
 
@@ -186,7 +185,7 @@ async def test_a_webhook_never_arrives():
     async with Rig() as rig:
         await rig.subscribe()
         await rig.charge(fault="webhook_never")
-        await asyncio.sleep(10_000)
+        await rig.later(10_000)
         assert rig.events() == []
 
 
@@ -196,7 +195,7 @@ async def test_only_the_first_try_has_a_wrong_signature():
         await rig.subscribe()
         rig.takes_webhooks = lambda number: number == 2
         await rig.charge(fault="webhook_bad_signature")
-        await asyncio.sleep(1)
+        await rig.later(1)
         assert [is_signed(each) for each in rig.received] == [False, True]
 
 
@@ -206,7 +205,7 @@ async def test_only_the_first_try_was_signed_an_hour_ago():
         await rig.subscribe()
         rig.takes_webhooks = lambda number: number == 2
         await rig.charge(fault="webhook_old")
-        await asyncio.sleep(1)
+        await rig.later(1)
         assert [(is_signed(each), age_s(each)) for each in rig.received] == [(True, 3600), (True, 0)]
 
 
@@ -215,7 +214,7 @@ async def test_a_webhook_comes_again_under_its_id_with_another_amount():
     async with Rig() as rig:
         await rig.subscribe()
         await rig.charge(fault="webhook_changed")
-        await asyncio.sleep(1)
+        await rig.later(1)
         (first, told), (second, changed) = rig.received
         assert (first["webhook-id"], told["data"]["amount"]) == (second["webhook-id"], 1000)
         assert changed["data"]["amount"] == 1001
