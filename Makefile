@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install -qq
 SEED ?= 7
 
-.PHONY: demo test check bench install clean
+.PHONY: demo test check bench torture install clean
 
 $(BIN)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -41,6 +41,9 @@ check: $(BIN)/.installed-checks
 	$(BIN)/mypy -p aegispay -p tests
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+torture: $(BIN)/.installed  ## two thousand payments, every fault, thirty kills: make torture SEED=7
+	$(BIN)/python -m tests.torture --seed $(SEED)
 
 bench: $(BIN)/.installed
 	$(BIN)/python -m benchmarks --seed $(SEED)

@@ -46,7 +46,7 @@ def capture(payment: Payment, operation: Operation, *, is_final: bool) -> Change
     """
     _require_authorized(payment)
     left = payment.authorized_amount - payment.captured_amount
-    if operation.amount > left + 1:
+    if operation.amount > left:
         raise RefusedError("amount_too_large", f"{left} of the authorization is left")
     is_done = is_final or operation.amount == left
     captured = replace(

@@ -60,6 +60,7 @@ class SandboxServer(uvicorn.Server):
             raise
         self._on_listening = on_listening
         self._opening: asyncio.TimerHandle | None = None
+        self._reopening: asyncio.Task[None] | None = None
         shown = f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self._socket.getsockname()[1]}"
         self._sandbox.listens_on(self.url)
@@ -109,6 +110,8 @@ class SandboxServer(uvicorn.Server):
         if self.should_exit:
             return
         address = self._socket.getsockname()
+        if self._reopening is not None:
+            self._reopening.cancel()
         if self._opening is None:
             for server in self.servers:
                 server.close()
@@ -123,7 +126,7 @@ class SandboxServer(uvicorn.Server):
 
     def _open(self) -> None:
         self._opening = None
-        self._task = asyncio.get_running_loop().create_task(self._reopen())
+        self._reopening = asyncio.get_running_loop().create_task(self._reopen())
 
     async def _reopen(self) -> None:
         server = await asyncio.get_running_loop().create_server(self._protocol, sock=self._socket, backlog=2048)
@@ -150,7 +153,9 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    # With the protocol named, asyncio turns Nagle's delay off: head and body of an answer are two writes.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from aegispay import OperationKind, OperationStatus, Payment, PaymentState, Verdict
-from aegispay.gateways.ledger import EntryStatus
+from aegispay import OperationKind, OperationStatus, Payment, PaymentState
 from tests.crash.lives import NOT_ACKNOWLEDGED, Lives
 from tests.integration.engine.rig import elapse, order
+from tests.simulation.desk import said_of
 
 _PATIENCE_S = 700
 """Longest known way to the end: a lost call is noticed after 40 s, then checks with growing pauses."""
@@ -78,13 +78,11 @@ class Caller:
         await elapse(60)
         payment = await self.until(lambda payment: all(doubt.unknown_since for doubt in _open(payment)))
         for doubt in payment.doubts:
-            entry = self.lives.ledger.find_reference(payment.gateway or "", doubt.id)
-            is_done = entry is not None and entry.status is EntryStatus.DONE
-            verdict = Verdict.EXECUTED if is_done else Verdict.NOT_EXECUTED
-            if doubt.id in {each.id for each in (await self._read()).doubts}:
+            words = said_of(self.lives.ledger.find_reference(payment.gateway or "", doubt.id))
+            if words is not None and doubt.id in {each.id for each in (await self._read()).doubts}:
                 await self._ask(
-                    lambda aegis, doubt=doubt, verdict=verdict: aegis.resolve_payment(
-                        self.payment_id, verdict, evidence="the books", operator="ops", reference=doubt.id
+                    lambda aegis, doubt=doubt, words=words: aegis.resolve_payment(
+                        self.payment_id, evidence="the books", operator="ops", reference=doubt.id, **words
                     )
                 )
         return await self._read()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable
+from typing import Any
 
 from aegispay import (
     Attempt,
     BeingAskedError,
+    Money,
     NotInDoubtError,
     Operation,
     Payment,
@@ -72,17 +75,17 @@ class Operators:
     async def _settle(self, payment: Payment) -> None:
         for doubt in payment.doubts:
             for _ in range(_TRIES_MAX):
-                verdict = self._truth(payment, doubt)
-                if verdict is None or not await self._is_being_asked(payment, doubt, verdict):
+                words = self._truth(payment, doubt)
+                if words is None or not await self._is_being_asked(payment, doubt, words):
                     break
                 await elapse(_TRY_AGAIN_S)
 
-    async def _is_being_asked(self, payment: Payment, doubt: Attempt | Operation, verdict: Verdict) -> bool:
+    async def _is_being_asked(self, payment: Payment, doubt: Attempt | Operation, words: dict[str, Any]) -> bool:
         """Give the verdict; return whether it came while the engine was asking by itself."""
         try:
             await self._asker.call(
                 lambda aegis: aegis.resolve_payment(
-                    payment.id, verdict, evidence="the provider's books", operator="ops", reference=doubt.id
+                    payment.id, evidence="the provider's books", operator="ops", reference=doubt.id, **words
                 )
             )
             self.verdicts += 1
@@ -92,17 +95,13 @@ class Operators:
             pass
         return False
 
-    def _truth(self, payment: Payment, doubt: Attempt | Operation) -> Verdict | None:
+    def _truth(self, payment: Payment, doubt: Attempt | Operation) -> dict[str, Any] | None:
         gateway = payment.gateway
         assert gateway is not None
         last_s = max((sent.at_s for sent in self._wire if sent.request.reference == doubt.id), default=0.0)
         if self._now_s() - last_s < _SURE_AFTER_S:
             return None
-        entry = self._entry(gateway, doubt.id)
-        if entry is None or entry.status is EntryStatus.REFUSED:
-            return Verdict.NOT_EXECUTED
-        is_said_in_full = entry.status is EntryStatus.DONE and not is_part(payment, entry)
-        return Verdict.EXECUTED if is_said_in_full else None
+        return said_of(self._entry(gateway, doubt.id))
 
     def _entry(self, gateway: str, reference: str) -> LedgerEntry | None:
         """Return what the provider shows now: a challenge whose time is over has failed."""
@@ -111,9 +110,16 @@ class Operators:
         return self._asker.ledger.find_reference(gateway, reference)
 
 
-def is_part(payment: Payment, entry: LedgerEntry) -> bool:
-    """Say whether the provider holds less than was asked, which a verdict has no words for."""
-    return entry.kind is EntryKind.AUTHORIZE and entry.amount_minor < payment.amount_minor
+def said_of(entry: LedgerEntry | None) -> dict[str, Any] | None:
+    """Return the verdict that an entry in the books amounts to; ``None`` while it is open."""
+    if entry is None or entry.status is EntryStatus.REFUSED:
+        return {"verdict": Verdict.NOT_EXECUTED}
+    if entry.status is EntryStatus.OPEN:
+        return None
+    words = {"verdict": Verdict.EXECUTED, "gateway_reference": json.loads(entry.answer)["reference"]}
+    if entry.kind is EntryKind.AUTHORIZE:
+        words["amount"] = Money(entry.amount_minor, entry.currency).to_decimal()
+    return words
 
 
 def rebuilt(payment_id: str, events: list[StoredEvent]) -> Payment:

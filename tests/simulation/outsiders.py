@@ -17,10 +17,13 @@ from aegispay import (
     WebhookRefusedError,
 )
 from aegispay.gateways.ledger import EntryStatus, LedgerEntry
+from aegispay.ports import ChargeRequest, GatewayRequest
 from tests.integration.engine.rig import elapse
 from tests.simulation.asking import NOT_NOW, Asker
+from tests.simulation.providers import OnTheWire
 
 _LOOK_S = 1.0
+_LIE_SHARE = 0.1
 _DELIVERIES_MAX = 12
 _FORGED = Approved(reference="forged", amount_minor=1, currency="USD")
 
@@ -28,10 +31,12 @@ _FORGED = Approved(reference="forged", amount_minor=1, currency="USD")
 class Outsiders:
     """Reads the providers' books as they grow, and does about each entry what its seed says."""
 
-    def __init__(self, asker: Asker, providers: list[SimulatedGateway]) -> None:
+    def __init__(self, asker: Asker, providers: list[SimulatedGateway], wire: list[OnTheWire]) -> None:
         self._asker = asker
         self._providers = {provider.name: provider for provider in providers}
         self._ignore_share = self._draw("ignoring").choice((0.0, 0.0, 0.0, 0.3))
+        self._wire = wire
+        self._heard = 0
         self._seen = 0
         self._reported: set[tuple[str, str]] = set()
 
@@ -43,6 +48,9 @@ class Outsiders:
                     self._asker.outside.start(self._decide(entry, draw))
                 for notification in self._news(entry):
                     await self._report(entry, notification)
+            for sent in self._wire[self._heard :]:
+                self._lie(sent)
+            self._heard = len(self._wire)
             await elapse(_LOOK_S)
 
     def _new_entries(self) -> list[LedgerEntry]:
@@ -99,10 +107,6 @@ class Outsiders:
                 )
         if draw.random() < 0.1:
             start(self._forge(provider, notification))
-        if draw.random() < 0.1:
-            other = draw.choice(list(self._providers.values()))
-            if other is not provider:
-                start(self._misdirect(other, entry, draw.uniform(0, 5)))
 
     async def _deliver(self, provider: SimulatedGateway, notification: Notification, after_s: float) -> None:
         await elapse(after_s)
@@ -126,12 +130,21 @@ class Outsiders:
             return
         self._asker.surprises.append(f"the forged webhook {forged.id} was taken in")
 
-    async def _misdirect(self, other: SimulatedGateway, entry: LedgerEntry, after_s: float) -> None:
-        """Let another provider claim, with its own signature, what it knows nothing of."""
+    def _lie(self, sent: OnTheWire) -> None:
+        """Let another provider claim, with its own signature, to have done what this one was asked to do."""
+        draw = self._draw("lie", sent.request.reference)
+        other = draw.choice(list(self._providers.values()))
+        if draw.random() < _LIE_SHARE and other.name != sent.gateway:
+            self._asker.outside.start(self._claim(other, sent.request, draw.uniform(0, 3)))
+
+    async def _claim(self, other: SimulatedGateway, request: GatewayRequest, after_s: float) -> None:
         await elapse(after_s)
-        kind = NotificationKind.CHARGE if entry.kind.begins else NotificationKind(entry.kind.value)
-        said = Approved(reference="stray", amount_minor=entry.amount_minor, currency=entry.currency)
-        stray = Notification(id=f"stray-{entry.reference}", kind=kind, reference=entry.reference, outcome=said)
+        kind = "charge" if isinstance(request, ChargeRequest) else request.kind.value
+        money = request.money
+        said = Approved(reference="stray", amount_minor=money.amount_minor, currency=money.currency)
+        stray = Notification(
+            id=f"stray-{request.reference}", kind=NotificationKind(kind), reference=request.reference, outcome=said
+        )
         try:
             await self._send(other, stray)
         except NOT_NOW:

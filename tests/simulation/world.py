@@ -94,7 +94,7 @@ class World:
         kinds = self.draw.sample(sorted(CONTRACTS), self.draw.randint(2, 4))
         self.providers = [self._provider(kind) for kind in kinds]
         self.merchants = Merchants(self.asker, self.disk.salt)
-        self.outsiders = Outsiders(self.asker, self.providers)
+        self.outsiders = Outsiders(self.asker, self.providers, self.wire)
         self.operators = Operators(
             self.asker, self.providers, lambda: self.disk._streams, self.wire, self.clock.monotonic
         )

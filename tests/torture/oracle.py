@@ -16,8 +16,11 @@ from aegispay.storage.sqlite import SqliteStore
 from aegispay.storage.verify import verify
 
 
-def problems(database: Path, movements: Iterable[dict[str, Any]]) -> list[str]:
-    """Return every disagreement that no open incident stands for, and everything the log itself shows."""
+def problems(database: Path, movements: list[dict[str, Any]], wire: list[dict[str, Any]]) -> list[str]:
+    """Return every disagreement that no open incident stands for, and everything the log itself shows.
+
+    Each disagreement comes with all that is known of the payment: its events, the movements, the requests.
+    """
     payments = asyncio.run(read_payments(database))
     truth = totals(movements)
     found = list(verify(database).problems)
@@ -27,8 +30,21 @@ def problems(database: Path, movements: Iterable[dict[str, Any]]) -> list[str]:
     found += asyncio.run(overbooked(database))
     for payment in payments.values():
         found += violations(payment)
-        found += disagreements(payment, truth.get(payment.id, Counter()))
+        different = disagreements(payment, truth.get(payment.id, Counter()))
+        if different:
+            found += [*different, *_told(database, payment.id, movements, wire)]
     return found
+
+
+def _told(database: Path, payment_id: str, movements: list[dict[str, Any]], wire: list[dict[str, Any]]) -> list[str]:
+    events = [str(stored.event) for stored in asyncio.run(_stream(database, payment_id))]
+    moved = [str(each) for each in movements if payment_id in each["charge_reference"]]
+    requests = [str(each) for each in wire if payment_id in (each["reference"] or "")]
+    return ["  " + line for line in (*events, *moved, *requests)]
+
+
+async def _stream(database: Path, payment_id: str) -> list[StoredEvent]:
+    return [stored async for stored in _log(database) if stored.payment_id == payment_id]
 
 
 async def read_payments(database: Path) -> dict[str, Payment]:

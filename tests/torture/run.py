@@ -222,12 +222,13 @@ class Torture:
     def _judge(self) -> None:
         report = self._report
         movements = [moved for provider in self._providers.values() for moved in provider.movements()]
+        wire = [request for provider in self._providers.values() for request in provider.requests()]
         payments = asyncio.run(oracle.read_payments(self._folder / "payments.db"))
         report.payments = len(payments)
         report.incidents = Counter(i.reason.value for p in payments.values() for i in p.incidents if i.is_open)
         report.captured_minor = sum(payment.captured_minor for payment in payments.values())
         report.refunded_minor = sum(payment.refunded_minor for payment in payments.values())
-        report.problems += oracle.problems(self._folder / "payments.db", movements)
+        report.problems += oracle.problems(self._folder / "payments.db", movements, wire)
 
 
 def _made(folder: Path) -> Path:

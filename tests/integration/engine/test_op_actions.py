@@ -19,7 +19,9 @@ from aegispay import (
     UnknownGatewayError,
     UnsupportedOperationError,
 )
+from aegispay.domain.notification import Notification, NotificationKind
 from aegispay.domain.outcome import ActionKind, Declined, DeclineKind, NextAction, RequiresAction
+from aegispay.gateways.script import Fault
 from tests.integration.engine.books import agreed, authorized, charged, deliver, settled, types_after
 from tests.integration.engine.rig import ActionAdapter, World, elapse, order, virtual
 
@@ -347,3 +349,35 @@ async def test_what_the_payer_brought_is_in_no_event_and_no_log(caplog):
         assert "hush-hush-4711" not in repr(stored)
     assert len(odd.completions) == 1
     assert "hush-hush-4711" not in caplog.text
+
+
+@pytest.mark.parametrize("contract", [None, GatewayContract(lookup=LookupAuthority.NONE)])
+@virtual
+async def test_a_failed_challenge_that_only_the_webhook_reports_fails_the_payment(contract):
+    world = World(contract=contract)
+    async with world.engine() as aegis:
+        before = await challenged(aegis)
+        world["alpha"].fail_challenge(before.attempts[0].id)
+        (said,) = world["alpha"].notifications()
+        await deliver(world, aegis, said)
+        await elapse(1)
+        payment = await agreed(world, aegis, before.id)
+        assert (payment.state, payment.incidents) == (PaymentState.FAILURE, ())
+
+
+@virtual
+async def test_bad_news_about_an_earlier_attempt_do_not_end_the_challenge_at_the_next_gateway():
+    world = World("alpha", "beta")
+    world["alpha"].script("charge", Fault.REFUSE_CONNECTION)
+    async with world.engine() as aegis:
+        before = await challenged(aegis)
+        assert [attempt.gateway for attempt in before.attempts] == ["alpha", "beta"]
+        said = Notification(
+            id="evt",
+            kind=NotificationKind.CHARGE,
+            reference=before.attempts[0].id,
+            outcome=OutcomeUnknown(reason=Reason.GATEWAY_FAULT),
+        )
+        await deliver(world, aegis, said, "alpha")
+        await elapse(5)
+        assert await agreed(world, aegis, before.id) == before

@@ -11,6 +11,7 @@ from aegispay import (
     Declined,
     DeclineKind,
     GatewayContract,
+    IllegalTransitionError,
     NotProcessed,
     PaymentState,
     Reason,
@@ -245,3 +246,31 @@ async def test_the_tries_of_a_remembered_cancel_go_on_after_a_restart():
         await elapse(60)
         payment = await agreed(world, aegis, payment.id)
         assert payment.state is PaymentState.CANCELLED
+
+
+@virtual
+async def test_what_a_remembered_cancel_could_not_release_yet_is_not_captured():
+    world = World()
+    odd = stubborn_void(world, BUSY)
+    async with world.engine(odd) as aegis:
+        before = await cancelled_while_processing(aegis)
+        with pytest.raises(IllegalTransitionError, match="cancel is remembered"):
+            await aegis.capture_payment(before.id, idempotency_key="c1")
+        await elapse(60)
+        assert (await agreed(world, aegis, before.id)).state is PaymentState.CANCELLED
+
+
+@pytest.mark.parametrize("loop_seed", range(20))
+@virtual
+async def test_a_cancel_and_the_payers_return_at_once_leave_nothing_charged_and_kept(loop_seed):
+    world = World(latency_s=(0.0, 1.0), seed=loop_seed)
+    async with world.engine() as aegis:
+        before = await challenged(aegis)
+        world["alpha"].pass_challenge(before.attempts[0].id)
+        asked = [aegis.cancel_payment(before.id), aegis.complete_action(before.id)]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        payment = await settled(aegis, before.id)
+        await agreed(world, aegis, before.id)
+        is_refused = isinstance(answers[0], IllegalTransitionError)
+        expected = PaymentState.SUCCESS if is_refused else PaymentState.REFUNDED
+        assert payment.state is expected, f"seed {loop_seed}"
