@@ -14,6 +14,7 @@ import pytest
 from aegispay import SqliteStore
 from aegispay.errors import CorruptStoreError, NewerSchemaError, StoreError, StoreLockedError, StoreOpenError
 from aegispay.ports import PaymentQuery
+from aegispay.storage.migrations import SCHEMA_VERSION
 from aegispay.storage.verify import verify
 from tests.contracts.stores import APPROVE, CHARGE, StillClock, Stream, write
 

@@ -107,7 +107,7 @@ async def _write(aegis: AegisPay) -> str:
 async def _listening(aegis: AegisPay) -> Any:
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
     server = uvicorn.Server(uvicorn.Config(asgi(aegis), log_config=None, lifespan="off"))
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    server.install_signal_handlers = lambda: None
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield listener.getsockname()[1]
@@ -210,7 +210,7 @@ async def _until_quiet(aegis: AegisPay) -> None:
 
 async def _open_payments(aegis: AegisPay) -> Any:
     for filters in ({"in_doubt": True}, {"state": PaymentState.PROCESSING}, {"state": PaymentState.AUTHENTICATED}):
-        page = await aegis.list_payments(limit=1_000, **filters)  # type: ignore[arg-type]
+        page = await aegis.list_payments(limit=1_000, **filters)
         for payment in page.payments:
             if not any(incident.is_open for incident in payment.incidents):
                 yield payment
