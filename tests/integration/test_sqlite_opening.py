@@ -311,8 +311,8 @@ def test_a_database_locked_by_another_program_cannot_be_opened_and_says_so(tmp_p
     use(path, one_payment)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        message, _ = refused(path, busy_s=0.01)
-        assert message == f"{path} cannot be opened: database is locked"
+        message, _ = refused(path, StoreLockedError, busy_s=0.01)
+        assert message == f"{path} is in the middle of another process's write"
     assert use(path, count) == 1
 
 

@@ -219,7 +219,7 @@ def test_only_an_authorization_can_turn_out_to_be_for_less_than_was_asked():
     outcome = verdict(manual, said(gateway_reference="ch_7", amount="60.00")).outcome
     assert (outcome.amount_minor, outcome.is_partial) == (6_000, True)
     for payment, amount in ((b.in_doubt(), "60.00"), (manual, "100.01"), (refund_in_doubt(), "39.99")):
-        with pytest.raises(ValidationError, match="amount: .* was asked for: put the difference right"):
+        with pytest.raises(ValidationError, match=r"amount: .* was asked for: put the difference right"):
             verdict(payment, said(gateway_reference="ch_7", amount=amount))
 
 

@@ -83,7 +83,9 @@ def moved(movements, kind):
 @given(
     token=st.just("tok_visa") | st.sampled_from(TOKENS),
     is_automatic=st.booleans(),
-    steps=st.lists(st.tuples(st.sampled_from(sorted(STEPS)), st.sampled_from([1, 40, 41, 60, AMOUNT, AMOUNT + 1])), max_size=12),
+    steps=st.lists(
+        st.tuples(st.sampled_from(sorted(STEPS)), st.sampled_from([1, 40, 41, 60, AMOUNT, AMOUNT + 1])), max_size=12
+    ),
 )
 def test_the_amounts_add_up_and_equal_the_money_that_moved(token, is_automatic, steps):
     payment = new_payment(token, is_automatic=is_automatic)
