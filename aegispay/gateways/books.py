@@ -66,17 +66,15 @@ class Books:
         entry = self.ledger.find_reference(self.gateway, request.reference)
         if entry is None or entry.kind.begins is not isinstance(request, ChargeRequest):
             return NotFound()
-        if not self._is_visible(entry):
-            # What is shown is how things stood before, if they stood at all.
-            earlier = [
-                each
-                for each in self.ledger.of_payment(request.payment_id)
-                if (each.gateway, each.reference) == (self.gateway, request.reference) and self._is_visible(each)
-            ]
-            if not earlier:
-                return NotFound()
-            entry = earlier[-1]
-        return _ANSWER.validate_json(self._up_to_date(entry).answer)
+        if self._is_visible(entry):
+            return _ANSWER.validate_json(self._up_to_date(entry).answer)
+        # What is shown is how things stood before, if they stood at all.
+        earlier = [
+            each
+            for each in self.ledger.of_payment(request.payment_id)
+            if (each.gateway, each.reference) == (self.gateway, request.reference) and self._is_visible(each)
+        ]
+        return _ANSWER.validate_json(earlier[-1].answer) if earlier else NotFound()
 
     def _is_visible(self, entry: LedgerEntry) -> bool:
         return self._age(entry) >= timedelta(seconds=self.contract.visibility_delay_s)

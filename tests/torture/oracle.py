@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
-from aegispay import Payment, StoredEvent
+from aegispay import Payment, PaymentState, StoredEvent
 from aegispay.domain.evolve import evolve
 from aegispay.domain.invariants import INVARIANTS, violations
 from aegispay.domain.keys import payment_of
@@ -81,6 +81,7 @@ async def _log(database: Path) -> AsyncIterator[StoredEvent]:
         await store.close()
 
 
+_NOTHING_HELD = frozenset({PaymentState.FAILURE, PaymentState.CANCELLED})
 _FITS = next(invariant.holds for invariant in INVARIANTS if invariant.number == "I-02")
 
 
@@ -99,6 +100,9 @@ def disagreements(payment: Payment, truth: Counter[str]) -> list[str]:
         return [f"{payment!r}: charged {truth['capture']} of {payment.amount_minor}"]
     if any(incident.is_open for incident in payment.incidents):
         return []
+    if payment.state in _NOTHING_HELD and truth["authorize"] > truth["void"] + truth["capture"]:
+        held = truth["authorize"] - truth["void"] - truth["capture"]
+        return [f"{payment!r}: the providers still hold {held} of it"]
     said = {
         "capture": payment.captured_minor,
         "refund": payment.refunded_minor,

@@ -23,6 +23,11 @@ from tests.torture.relay import Relay
 SECRET = "whsec_" + base64.b64encode(b"for the torture only, no secret").decode()
 _CHILD = "tests.torture.child"
 _TAKEOVERS_MAX = 20
+_CONTRADICTIONS = {
+    Fault.WRONG_AMOUNT, Fault.WRONG_CURRENCY, Fault.FLIP_LATER, Fault.CHARGEBACK_AFTER_REFUND, Fault.WEBHOOK_CHANGED,
+    Fault.REGION_SPLIT, Fault.KEY_MISMATCH, Fault.EXPIRE_AUTHORIZATION,
+}  # fmt: skip
+"""Faults after which gateway and engine may honestly disagree about money: nothing else excuses an incident."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +233,9 @@ class Torture:
         report.incidents = Counter(i.reason.value for p in payments.values() for i in p.incidents if i.is_open)
         report.captured_minor = sum(payment.captured_minor for payment in payments.values())
         report.refunded_minor = sum(payment.refunded_minor for payment in payments.values())
+        explained = sum(request["fault"] in _CONTRADICTIONS for request in wire)
+        if sum(report.incidents.values()) > explained:
+            report.problems.append(f"{dict(report.incidents)} incidents, but only {explained} faults that explain one")
         report.problems += oracle.problems(self._folder / "payments.db", movements, wire)
 
 
