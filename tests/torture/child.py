@@ -87,7 +87,9 @@ async def trade(folder: Path, task: dict[str, Any]) -> None:
         async with asyncio.TaskGroup() as tasks:
             for number in task["orders"]:
                 tasks.create_task(_deal(aegis, make_order(task["seed"], number), slots))
-        say("canary", told=await _write(aegis), at=time.monotonic())
+        # Begun at: what is written although it was begun after a takeover, no fence has kept out.
+        begun_at = time.monotonic()
+        say("canary", told=await _write(aegis), at=begun_at)
         if task.get("until_quiet"):
             await _until_quiet(aegis)
             say("quiet")
