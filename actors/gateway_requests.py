@@ -30,6 +30,7 @@ def gateway_request(payment: Payment, sent: Sent, timeout_s: float) -> GatewayRe
         metadata=payment.metadata,
         capture=payment.request.capture,
         timeout_s=timeout_s,
+        return_url=payment.request.return_url,
     )
 
 

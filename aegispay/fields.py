@@ -29,6 +29,7 @@ class PaymentFields(TypedDict):
         merchant: whose key this is; keys of different merchants never meet.
         gateway: the only gateway that may be used.
         retry_of: id of a failed payment that this one repeats.
+        return_url: http or https address to which the gateway sends the payer back after a challenge or redirect.
     """
 
     idempotency_key: str
@@ -41,6 +42,7 @@ class PaymentFields(TypedDict):
     merchant: NotRequired[str]
     gateway: NotRequired[str | None]
     retry_of: NotRequired[str | None]
+    return_url: NotRequired[str | None]
 
 
 _NEEDED = ("idempotency_key", "amount", "currency", "payment_method")

@@ -22,6 +22,7 @@ from aegispay.errors import FieldError, ValidationError
 
 KEY_LENGTH_MAX = 255
 _MERCHANT = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_URL = re.compile(r"https?://[^\s/?#]+[^\s]*")
 _GATEWAY = re.compile(r"[a-z0-9_-]{1,64}")
 
 
@@ -40,6 +41,7 @@ class PaymentRequest:
         merchant: whose idempotency key it is.
         gateway: the only gateway that may be used; ``None`` for any.
         retry_of: the failed payment that this one repeats.
+        return_url: where the gateway sends the payer back to, if it has to send him away.
     """
 
     idempotency_key: str
@@ -52,6 +54,7 @@ class PaymentRequest:
     capture: CaptureMode = CaptureMode.AUTOMATIC
     gateway: str | None = None
     retry_of: str | None = None
+    return_url: str | None = None
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of the request's content, key and merchant left out.
@@ -115,6 +118,7 @@ def parse_request(
     capture: object = CaptureMode.AUTOMATIC,
     gateway: object = None,
     retry_of: object = None,
+    return_url: object = None,
 ) -> PaymentRequest:
     """Return a request from what a user passed.
 
@@ -133,6 +137,7 @@ def parse_request(
         lambda: _capture(capture),
         lambda: None if gateway is None else _matching("gateway", gateway, _GATEWAY, "a-z, 0-9, _ -"),
         lambda: None if retry_of is None else text("retry_of", retry_of, longest=64),
+        lambda: None if return_url is None else _url("return_url", return_url),
     )
     try:
         return PaymentRequest(*[parse() for parse in given])  # type: ignore[arg-type]  # each parser returns its own field
@@ -157,6 +162,13 @@ def _matching(name: str, value: object, pattern: re.Pattern[str], allowed: str) 
     if not isinstance(value, str) or not pattern.fullmatch(value):
         raise ValidationError([FieldError(name, f"use 1 to 64 of {allowed}", shown(value))])
     return refuse_card_number(name, value)
+
+
+def _url(name: str, value: object) -> str:
+    url = text(name, value, longest=2_048)
+    if not _URL.fullmatch(url):
+        raise ValidationError([FieldError(name, "use a full http or https address", shown(url))])
+    return url
 
 
 def _capture(value: object) -> CaptureMode:

@@ -29,6 +29,7 @@ def payment_body(request: ChargeRequest, card: RawCard | None, *, may_be_partial
             "partial_allowed": may_be_partial and request.capture is CaptureMode.MANUAL,
             "payment_method": _raw(card) if card is not None else _method(request.payment_method),
             "metadata": {"payment_id": request.payment_id},
+            **({} if request.return_url is None else {"return_url": request.return_url}),
         }
     )
 

@@ -21,6 +21,7 @@ class ChargeRequest:
         idempotency_key: the same for every resend of this attempt, never shared between gateways.
         capture: `AUTOMATIC` charges, `MANUAL` only authorizes. Only with `MANUAL` may less be approved than was asked.
         timeout_s: how long the engine will wait.
+        return_url: where to send the payer back to, if he has to be sent away.
     """
 
     payment_id: str
@@ -32,6 +33,7 @@ class ChargeRequest:
     metadata: Metadata
     capture: CaptureMode
     timeout_s: float
+    return_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

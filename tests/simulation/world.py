@@ -38,6 +38,8 @@ SETTLED_S = {
     "charges_only": 400.0,
 }
 """How long a doubt may take at most that ends without a person, by whose doubt it is."""
+_ROUNDS_S = (30.0, 30.0, 900.0, 30.0)
+"""When the operators look: what was on its way has arrived; at last, challenges that nobody took up are over."""
 _CONFIG = AegisConfig(
     breaker=BreakerPolicy(failures_max=10, open_s=5.0),
     payment_expiry_s=100.0,
@@ -184,7 +186,10 @@ class World:
 
     async def settle(self) -> None:
         """Let the operators say what is true, and what follows from it happen."""
-        for _ in range(3):
+        for round_s in _ROUNDS_S:
+            if not self.operators.in_doubt():
+                return
+            await elapse(round_s)
             await self.operators.settle_all()
             await self.wait(QUIET_S)
 

@@ -8,6 +8,7 @@ import logging
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -71,6 +72,14 @@ def test_the_whole_charge_is_in_the_body():
         "payment_method": {"type": "card", "token": "tok_visa"},
         "metadata": {"payment_id": "pay_1"},
     }
+
+
+def test_where_the_payer_comes_back_to_is_in_the_body():
+    request = replace(charge_request(), return_url="https://a.test")
+    _, server = ask("charge", request, response(payment(), 201))
+        "charge", replace(charge_request(), return_url="https://a.test"), response(payment(), 201)
+    )
+    assert json.loads(sent(server)[2])["return_url"] == "https://shop.example/back"
 
 
 def test_only_an_authorization_may_be_partial():

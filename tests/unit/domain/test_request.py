@@ -245,3 +245,15 @@ def test_requests_are_immutable_and_default_sensibly():
     assert (made.metadata, made.customer, made.merchant, made.gateway) == ({}, None, "default", None)
     with pytest.raises(AttributeError):
         made.amount_minor = 5
+
+
+def test_where_the_payer_comes_back_to_is_a_full_address_and_part_of_the_request():
+    url = "https://shop.example/back?order=7"
+    assert request(return_url=url).return_url == url
+    assert request(return_url=url).fingerprint() != request().fingerprint()
+
+
+@pytest.mark.parametrize("url", ["/back", "ftp://shop.example", "https://", "javascript:x", "https://a b", 7, ""])
+def test_an_address_the_payer_cannot_come_back_to_is_refused(url):
+    with pytest.raises(ValidationError, match="return_url"):
+        request(return_url=url)
