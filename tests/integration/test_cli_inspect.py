@@ -171,7 +171,7 @@ def test_every_option_of_every_command_is_in_the_docs_and_no_other(command):
 
 
 def test_the_docs_list_every_command_and_exit_code():
-    assert set(re.findall(r"^## aegispay (\w+)$", DOCS, flags=re.MULTILINE)) == set(COMMANDS)
+    assert set(re.findall(r"^## aegispay ([\w-]+)$", DOCS, flags=re.MULTILINE)) == set(COMMANDS)
     assert re.findall(r"^\| (\d+) \|", DOCS, flags=re.MULTILINE) == ["0", "1", "2", "3", "130"]
 
 

@@ -24,13 +24,13 @@ def test_engine_and_providers_agree_after_a_day_of_faults_kills_and_takeovers(tm
 @pytest.mark.parametrize(
     ("breakage", "freezes", "damage"),
     [
-        ("fence", 1, "could still write"),
-        ("reservation", 0, "more was reserved than there was"),
-        ("same_key", 0, ": charged "),
-        ("failover", 0, ": charged "),
+        ("fence", 1, ["could still write"]),
+        ("reservation", 0, ["more was reserved than there was"]),
+        ("same_key", 0, [": charged ", "the engine says"]),
+        ("failover", 0, [": charged ", "the engine says", "the providers still hold"]),
     ],
 )
 def test_with_a_protection_switched_off_the_torture_reports_the_damage(breakage, freezes, damage, tmp_path):
     plan = Plan(seed=3, orders=60, fault_share=0.4, freezes=freezes, breakage=breakage, has_webhooks=False)
     report = Torture(plan, tmp_path).run()
-    assert [problem for problem in report.problems if damage in problem], str(report)
+    assert [problem for problem in report.problems if any(words in problem for words in damage)], str(report)
