@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
+from typing import Any
 
 from aegispay.actors.calls import CallResult, GatewayCall
 from aegispay.actors.errors import ActorDeadError, MailboxFullError
@@ -13,13 +14,22 @@ from aegispay.actors.gateway import PlaceCall
 from aegispay.actors.gateway_requests import gateway_of, gateway_request
 from aegispay.actors.services import PaymentServices
 from aegispay.domain import commands as c
-from aegispay.domain.contract import GatewayContract
+from aegispay.domain.contract import CaptureSupport, GatewayContract
 from aegispay.domain.delays import check_delay_s
 from aegispay.domain.evidence import Evidence
 from aegispay.domain.keys import request_digest
-from aegispay.domain.outcome import Approved, NotProcessed, Outcome, Pending, Reason
+from aegispay.domain.outcome import Approved, NotProcessed, Outcome, OutcomeUnknown, Pending, Reason
 from aegispay.domain.payment import Attempt, Operation, Payment, Sent
-from aegispay.domain.resolution import Asked, Purpose, as_evidence, first_step, judge_absence, may_resend
+from aegispay.domain.resolution import (
+    Asked,
+    Purpose,
+    as_evidence,
+    first_step,
+    judge_absence,
+    may_resend,
+    resends_until,
+    settles_s,
+)
 from aegispay.domain.state import OperationKind
 from aegispay.errors import EngineFailedError
 from aegispay.ports import NotFound
@@ -80,7 +90,8 @@ class Asking:
         if contract is None:
             return None
         step = first_step(contract, sent, self._services.now())
-        if step is Purpose.RESEND and not self._may_resend(payment, sent, contract, begun_s):
+        if step is Purpose.RESEND and (sent.reference or not self._may_resend(payment, sent, contract, begun_s)):
+            # A gateway that has answered before answers a resend with the same words.
             return None
         return step
 
@@ -122,11 +133,33 @@ class Asking:
             asked_at = self._age_at(sent, asked_at, result.asked_s, begun_s, later=False)
         asked = Asked(
             asked_at=asked_at,
-            is_alone=result.is_alone and not services.calls.is_lingering(sent.id),
+            is_alone=result.is_alone and self._is_late_enough(contract, sent, result),
             may_send_again=now >= sent.started_at and _may_send_again(payment, sent),
             start_delay_s=2 * services.config.answer_grace_s,
         )
         return judge_absence(contract, payment, sent, asked, now)
+
+    def _is_late_enough(self, contract: GatewayContract, sent: Sent, result: CallResult) -> bool:
+        """Whether all that this process has sent would have shown: it may have been stalled before it wrote."""
+        calls = self._services.calls
+        if calls.is_lingering(sent.id):
+            return False
+        ended_s = calls.last_send_ended_s(sent.id)
+        return ended_s is None or result.asked_s >= ended_s + contract.timeout_s + contract.visibility_delay_s
+
+    def _settles_s(self, contract: GatewayContract, sent: Sent) -> float:
+        """Return how long after a send was decided its effect may take to show, by today's contract and its deadline.
+
+        The deadline was set under the contract it was sent under; an operation may have waited until then.
+        """
+        grace_s = 2 * self._services.config.answer_grace_s
+        by_deadline_s = 0.0
+        if sent.unknown_since is None and sent.completed_at is None:
+            waits_s = (sent.next_check_at - sent.started_at).total_seconds()
+            by_deadline_s = waits_s + contract.visibility_delay_s
+            if isinstance(sent, Operation):
+                by_deadline_s += contract.timeout_s
+        return max(settles_s(contract, grace_s), by_deadline_s)
 
     def _meaning(self, sent: Sent, result: CallResult, answer: Outcome) -> Outcome | None:
         if not isinstance(answer, Approved) and self._services.calls.is_running(sent.id):
@@ -152,7 +185,13 @@ class Asking:
             # What the gateway does not declare is no offer but a disagreement.
             outcome = replace(outcome, is_partial=False)
         checks = 0 if sent.unknown_since is None else sent.checks + 1
-        next_check_at = services.later(check_delay_s(checks, services.config.check_delays_s))
+        delays_s = services.config.check_delays_s
+        is_for_others = isinstance(outcome, OutcomeUnknown) and outcome.reason is Reason.CANNOT_BE_ASKED
+        next_check_at = services.later(delays_s[-1] if is_for_others else check_delay_s(checks, delays_s))
+        bounds: dict[str, Any] = {
+            "resends_until": None if contract is None else resends_until(contract, sent),
+            "settles_s": 0.0 if contract is None else self._settles_s(contract, sent),
+        }
         if isinstance(sent, Operation):
             return c.RecordOperation(
                 at=services.now(),
@@ -161,6 +200,7 @@ class Asking:
                 next_check_at=next_check_at,
                 evidence=evidence,
                 detail=detail,
+                **bounds,
             )
         validity_s = (GatewayContract() if contract is None else contract).authorization_validity_s
         return c.RecordOutcome(
@@ -172,6 +212,7 @@ class Asking:
             policy=services.config.retry,
             next_check_at=next_check_at,
             authorization_expires_at=services.later(validity_s),
+            **bounds,
         )
 
 
@@ -189,9 +230,15 @@ def _may_send_again(payment: Payment, sent: Sent) -> bool:
 
 
 def _not_offered(contract: GatewayContract, sent: Sent, name: str, purpose: Purpose) -> NotProcessed | None:
-    if isinstance(sent, Attempt) or sent.kind is OperationKind.CAPTURE or purpose is Purpose.LOOKUP:
+    if isinstance(sent, Attempt) or purpose is Purpose.LOOKUP:
         return None
-    is_offered = contract.void if sent.kind is OperationKind.VOID else contract.refund
+    match sent.kind:
+        case OperationKind.CAPTURE:
+            is_offered = contract.capture is not CaptureSupport.NONE
+        case OperationKind.VOID:
+            is_offered = contract.void
+        case OperationKind.REFUND:
+            is_offered = contract.refund
     return None if is_offered else NotProcessed(reason=Reason.UNSUPPORTED, message=f"{name} offers no {sent.kind}")
 
 

@@ -10,7 +10,7 @@ from functools import partial
 
 from aegispay.actors.answers import Answer, answer_of
 from aegispay.actors.methods import method_of
-from aegispay.domain.outcome import OutcomeUnknown, Reason
+from aegispay.domain.outcome import NotProcessed, OutcomeUnknown, Reason
 from aegispay.domain.resolution import Purpose
 from aegispay.log import logger
 from aegispay.ports import Clock, Gateway, GatewayRequest
@@ -96,6 +96,7 @@ class CallScope:
         self._expected: dict[str, float] = {}
         self._in_flight: dict[str, int] = {}
         self._checked: set[str] = set()
+        self._last_send_ended_s: dict[str, float] = {}
 
     def __len__(self) -> int:
         """Return how many calls are running."""
@@ -127,6 +128,14 @@ class CallScope:
     def is_lingering(self, operation_id: str) -> bool:
         """Return whether an adapter that was given up is still at work on this operation."""
         return operation_id in self._lingering
+
+    def last_send_ended_s(self, operation_id: str) -> float | None:
+        """Return when this process last had anything to do with a send of it, in monotonic seconds."""
+        return self._last_send_ended_s.get(operation_id)
+
+    def settled(self, operation_id: str) -> None:
+        """Forget when it was sent: what became of it is known."""
+        self._last_send_ended_s.pop(operation_id, None)
 
     def is_too_late(self, call: GatewayCall) -> bool:
         """Return whether the call's time to start is over."""
@@ -195,6 +204,10 @@ class CallScope:
 
     async def _run(self, gateway: Gateway, running: _Running) -> None:
         call = running.call
+        if self._clock.monotonic() - running.started_at >= call.request.timeout_s:
+            # The process stood still in between. Whoever waited has gone by another way: nothing may leave any more.
+            self._end(running, NotProcessed(reason=Reason.NOT_SENT, message="it was too late to begin"))
+            return
         answer = await answer_of(
             lambda request: method_of(gateway, call.purpose, request, call.parameters)(request),
             call.request,
@@ -212,6 +225,7 @@ class CallScope:
         self._end(running, OutcomeUnknown(reason=Reason.TIMEOUT, message=message))
 
     def _end(self, running: _Running, answer: Answer) -> None:
+        self._note_send(running)
         deliver = running.on_result if self._forget(running) else running.on_late
         self._expected[running.call.operation_id] = self._clock.monotonic() + _HANDLING_S
         if deliver is not None:
@@ -230,11 +244,18 @@ class CallScope:
 
     def _done(self, running: _Running, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        self._note_send(running, only_known=True)
         lingering = self._lingering.get(running.call.operation_id)
         if lingering is not None:
             lingering.discard(running)
             if not lingering:
                 del self._lingering[running.call.operation_id]
+
+    def _note_send(self, running: _Running, *, only_known: bool = False) -> None:
+        operation_id = running.call.operation_id
+        if running.call.purpose is Purpose.LOOKUP or (only_known and operation_id not in self._last_send_ended_s):
+            return
+        self._last_send_ended_s[operation_id] = self._clock.monotonic()
 
     def _forget(self, running: _Running) -> bool:
         operation_id = running.call.operation_id

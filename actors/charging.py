@@ -60,6 +60,9 @@ class Charging:
         repeated = None
         if is_payment_id(payment_id):
             repeated = rebuild(payment_id, await self._services.store.load(payment_id))
+        if repeated is not None and repeated.has_late_approval:
+            message = "names a payment of which a gateway reports that money moved; look at its incidents first"
+            raise ValidationError([FieldError("retry_of", message)])
         if repeated is None or repeated.state not in _REPEATABLE:
             found = "no payment" if repeated is None else f"a payment that is {repeated.state}"
             raise ValidationError([FieldError("retry_of", f"must name a payment that has failed; it names {found}")])

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from aegispay.actors.asking import Asking
 from aegispay.actors.charging import Charging
+from aegispay.actors.payment_messages import CompleteAction
 from aegispay.actors.services import PaymentServices
 from aegispay.domain.draft import Draft
 from aegispay.domain.events import (
+    AttemptFailed,
     AttemptStarted,
     OperationFailed,
     OperationRequested,
     OperationSucceeded,
     OutcomeResolved,
+    PaymentAuthorized,
+    PaymentSucceeded,
 )
 from aegispay.domain.evidence import Evidence
 from aegispay.domain.invariants import check
@@ -22,6 +26,7 @@ from aegispay.errors import PaymentNotFoundError
 from aegispay.history import rebuild
 from aegispay.ports import Append
 
+_SETTLING_SENDS = (AttemptFailed, PaymentAuthorized, PaymentSucceeded, OperationSucceeded, OperationFailed)
 _SETTLING = (OutcomeResolved, OperationSucceeded, OperationFailed)
 
 
@@ -32,9 +37,10 @@ class Desk:
         payment: as it is on disk; ``None`` when it was not read yet or does not exist.
         is_loaded: whether it was read, or written, by this incarnation.
         begun_s: monotonic seconds at which this process decided each send, by reference.
+        completion: the payer's return that waits until the gateway has answered an earlier question.
     """
 
-    __slots__ = ("asking", "begun_s", "charging", "id", "is_loaded", "payment", "services")
+    __slots__ = ("asking", "begun_s", "charging", "completion", "id", "is_loaded", "payment", "services")
 
     def __init__(self, payment_id: str, charging: Charging, asking: Asking) -> None:
         self.id = payment_id
@@ -44,6 +50,7 @@ class Desk:
         self.payment: Payment | None = None
         self.is_loaded = False
         self.begun_s: dict[str, float] = {}
+        self.completion: CompleteAction | None = None
 
     def existing(self) -> Payment:
         """Return the payment.
@@ -85,6 +92,8 @@ class Desk:
         if before is not None and before.in_doubt:
             self._count_ended(before, payment, draft)
         for event in draft.events:
+            if isinstance(event, _SETTLING_SENDS):
+                self._forget_sends(payment)
             if isinstance(event, AttemptStarted | OperationRequested):
                 self._send(payment, event.operation_id)
         self.tell(payment)
@@ -98,6 +107,13 @@ class Desk:
             evidence = next((e.evidence for e in draft.events if isinstance(e, _SETTLING)), Evidence.ANSWER)
             seconds = (after.updated_at - doubt.unknown_since).total_seconds()
             self.services.doubt_ended(seconds, Evidence(evidence))
+
+    def _forget_sends(self, payment: Payment) -> None:
+        for reference in [
+            name for name in self.begun_s if (sent := payment.find_sent(name)) and not sent.status.is_open
+        ]:
+            del self.begun_s[reference]
+            self.services.calls.settled(reference)
 
     def _send(self, payment: Payment, reference: str) -> None:
         sent = payment.find_sent(reference)

@@ -15,9 +15,10 @@ from aegispay.actors.router import GatewayReport
 from aegispay.domain import breaker as breakers
 from aegispay.domain.breaker import Breaker, BreakerPolicy, BreakerState
 from aegispay.domain.health import HealthSummary, Weights, health_score
-from aegispay.domain.outcome import NotProcessed, Reason, counts_against_gateway
+from aegispay.domain.outcome import GatewayMisconfigured, NotProcessed, Reason, counts_against_gateway
 from aegispay.domain.resolution import Purpose
 from aegispay.domain.routing import GatewaySnapshot
+from aegispay.log import logger
 from aegispay.ports import Clock, Gateway, NotFound, OperationRequest
 
 
@@ -200,6 +201,8 @@ class GatewayActor(Actor):
 
         def on_result(result: CallResult) -> None:
             services.deliver(result)
+            if isinstance(result.answer, GatewayMisconfigured):
+                logger().error("gateway_misconfigured", gateway=result.gateway, code=result.answer.code)
             is_fault = not isinstance(result.answer, NotFound) and counts_against_gateway(result.answer)
             _tell(ref, CallEnded(result.latency_s, is_fault, since))
 
@@ -208,10 +211,11 @@ class GatewayActor(Actor):
     def _admit(self, call: GatewayCall) -> float | None:
         """Return for which state of the breaker the call's result will count; ``None`` when the call may not be made.
 
-        Look-ups always pass and never count: they move no money, and somebody waits to know whether he was charged.
+        Questions about an earlier send always pass and never count: somebody waits to know whether he was charged, and
+        a gateway that repeats its first answer has not failed once more.
         So do captures, voids and refunds: no other gateway holds their money, so turning them away helps nobody.
         """
-        if call.purpose is Purpose.LOOKUP or isinstance(call.request, OperationRequest):
+        if call.purpose is not Purpose.SEND or isinstance(call.request, OperationRequest):
             return _NO_STATE
         breaker, is_admitted = breakers.admit(self._memory.breaker, self._services.breaker)
         if not is_admitted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import NoReturn
 
 from aegispay.actors.desk import Desk
@@ -23,6 +24,7 @@ from aegispay.domain.verdict import Testimony, doubt_meant, verdict_command
 from aegispay.errors import (
     BeingAskedError,
     FieldError,
+    GatewayError,
     IdempotencyConflictError,
     IllegalTransitionError,
     OperationRefusedError,
@@ -38,7 +40,7 @@ _MISFITS = frozenset(
         Rejection.REFUND_EXCEEDS_CAPTURED,
         Rejection.NOTHING_LEFT_TO_CAPTURE,
         Rejection.NOTHING_LEFT_TO_REFUND,
-        Rejection.AMOUNT_MISMATCH_IS_OPEN,
+        Rejection.INCIDENT_IS_OPEN,
         Rejection.CAPTURE_IN_PROGRESS,
         Rejection.VOID_IN_PROGRESS,
     }
@@ -103,6 +105,8 @@ def _check_contract(desk: Desk, payment: Payment, message: Operate, amount_minor
         if not contract.refund:
             raise UnsupportedOperationError(f"{name} cannot refund")
         return
+    if contract.capture is CaptureSupport.NONE:
+        raise UnsupportedOperationError(f"{name} cannot capture what it authorized before")
     if contract.capture in {CaptureSupport.FULL, CaptureSupport.PARTIAL} and not message.is_final:
         raise UnsupportedOperationError(f"{name} takes one capture per payment: is_final=False is not possible")
     is_part = amount_minor is not None and amount_minor < payment.authorized_minor
@@ -184,6 +188,10 @@ async def complete_action(desk: Desk, message: CompleteAction) -> Payment:
         return payment
     if attempt is None:
         return await _go_on_after_action(desk)
+    if desk.asking.is_under_way(attempt):
+        # What the gateway is answering just now it may have seen before the payer acted.
+        desk.completion = message
+        return payment
     entry = desk.services.gateways.get(attempt.gateway)
     if entry is None:
         raise UnknownGatewayError(f"{attempt.gateway}, which waits for the payer of {payment.id}, is not registered")
@@ -195,13 +203,24 @@ async def complete_action(desk: Desk, message: CompleteAction) -> Payment:
         sent = payment.open_attempt
         assert sent is not None
         desk.asking.place(payment, sent, Purpose.COMPLETE, message.parameters)
-    elif not desk.asking.is_under_way(attempt):
-        if desk.asking.question(payment, attempt, desk.begun(attempt)) is not Purpose.LOOKUP:
-            raise UnsupportedOperationError(
-                f"{attempt.gateway} cannot be asked what came of it", hint="Wait for its webhook."
-            )
+    elif desk.asking.question(payment, attempt, desk.begun(attempt)) is Purpose.LOOKUP:
         desk.asking.place(payment, attempt, Purpose.LOOKUP)
+    else:
+        raise UnsupportedOperationError(
+            f"{attempt.gateway} cannot be asked what came of it", hint="Wait for its webhook."
+        )
     return payment
+
+
+async def complete_what_waits(desk: Desk) -> None:
+    """Ask again for a payer who came back while the gateway was being asked."""
+    message, payment = desk.completion, desk.payment
+    attempt = None if payment is None else payment.open_attempt
+    if message is None or (attempt is not None and desk.asking.is_under_way(attempt)):
+        return
+    desk.completion = None
+    with contextlib.suppress(GatewayError):
+        await complete_action(desk, message)
 
 
 async def _go_on_after_action(desk: Desk) -> Payment:

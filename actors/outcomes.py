@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from aegispay.actors.asking import undecided
 from aegispay.actors.calls import CallResult
@@ -11,13 +11,14 @@ from aegispay.actors.gateway_requests import gateway_of
 from aegispay.actors.payment_messages import NotificationArrived
 from aegispay.actors.services import apply
 from aegispay.domain import commands as c
-from aegispay.domain.contract import LookupAuthority
+from aegispay.domain.contract import GatewayContract, LookupAuthority
 from aegispay.domain.draft import Draft
 from aegispay.domain.evidence import Evidence
 from aegispay.domain.notification import Notification, NotificationKind
 from aegispay.domain.outcome import (
     Approved,
     Declined,
+    NextAction,
     NotProcessed,
     Outcome,
     Pending,
@@ -25,7 +26,7 @@ from aegispay.domain.outcome import (
     RequiresAction,
 )
 from aegispay.domain.payment import Attempt, Operation, Payment, Sent
-from aegispay.domain.resolution import Purpose
+from aegispay.domain.resolution import Purpose, settles_s
 from aegispay.domain.state import PaymentState
 from aegispay.log import logger
 from aegispay.ports import NotFound
@@ -96,7 +97,8 @@ async def _action_asked_about(desk: Desk, sent: Sent, result: CallResult) -> Non
     if draft.events:
         await desk.commit(draft)
     desk.services.calls.withdraw(result.call)
-    desk.services.looked_at(desk.existing())
+    if desk.completion is None:
+        desk.services.looked_at(desk.existing())
 
 
 def _nobody_acted(desk: Desk, draft: Draft, sent: Sent, result: CallResult) -> None:
@@ -105,12 +107,26 @@ def _nobody_acted(desk: Desk, draft: Draft, sent: Sent, result: CallResult) -> N
     action, contract = payment.action, desk.asking.contract(payment, sent)
     if action is None or contract is None or result.asked_at is None:
         return
-    if result.asked_at < action.expires_at + timedelta(seconds=contract.visibility_delay_s):
+    if isinstance(result.answer, RequiresAction) and result.answer.action.expires_at > action.expires_at:
+        # The gateway gives him more time than it first said.
+        apply(draft, desk.asking.record(payment, sent, result.answer, Evidence.LOOKUP))
+        return
+    if not _would_have_shown(desk, sent, action, contract, result.asked_at):
         return
     if isinstance(result.answer, NotFound) and contract.lookup is not LookupAuthority.AUTHORITATIVE:
         apply(draft, desk.asking.record(payment, sent, undecided(sent), Evidence.LOOKUP))
     else:
         draft.apply(c.ExpirePayment(at=desk.services.now()))
+
+
+def _would_have_shown(
+    desk: Desk, sent: Sent, action: NextAction, contract: GatewayContract, asked_at: datetime
+) -> bool:
+    """Return whether a look-up at that time shows all that may have come of the action."""
+    if asked_at - timedelta(seconds=contract.visibility_delay_s) < action.expires_at:
+        return False
+    grace_s = 2 * desk.services.config.answer_grace_s
+    return sent.completed_at is None or asked_at - timedelta(seconds=settles_s(contract, grace_s)) >= sent.completed_at
 
 
 # --- notifications ----------------------------------------------------------------------------------
@@ -135,25 +151,33 @@ async def _reported(desk: Desk, payment: Payment, gateway: str, said: Notificati
     sent = payment.find_sent(said.reference)
     if sent is not None and gateway_of(payment, sent) != gateway:
         return False
-    if isinstance(sent, Attempt):
-        if said.kind is not NotificationKind.CHARGE:
-            return False
-    elif sent is None or sent.kind.value != said.kind.value:
-        detail = f"{gateway} reports a {said.kind} {said.reference} that was not asked for here"
-        await _open_incident(desk, f"{gateway}-{said.reference}-unasked", Reason.UNKNOWN_OPERATION, detail)
+    kind = NotificationKind.CHARGE if isinstance(sent, Attempt) else sent and NotificationKind(sent.kind.value)
+    if sent is None or kind is not said.kind:
+        await _not_asked_for(desk, gateway, said)
         return True
     if isinstance(said.outcome, Approved):
         await _take_in(desk, sent, said.outcome, Evidence.WEBHOOK)
-    else:
-        await _hinted(desk, payment, sent, said.outcome)
-    return True
+        return True
+    return await _hinted(desk, payment, sent, said.outcome)
 
 
-async def _hinted(desk: Desk, payment: Payment, sent: Sent, outcome: Outcome) -> None:
-    """Take bad or vague news for a hint: notifications overtake each other, so the gateway itself is asked."""
-    is_old_news = sent.failure is not None and not sent.status.is_open and isinstance(outcome, Declined)
-    if is_old_news or desk.asking.is_under_way(sent):
-        return
+async def _not_asked_for(desk: Desk, gateway: str, said: Notification) -> None:
+    """Call for a person: somebody moves this payment's money at the gateway, and what is left is not known here."""
+    name = getattr(said.outcome, "reference", None) or said.reference
+    detail = f"{gateway} reports a {said.kind} {name} ({said.outcome.type}) that was not asked for here"
+    await _open_incident(desk, f"{gateway}-{said.kind}-{name}-unasked", Reason.UNKNOWN_OPERATION, detail)
+
+
+async def _hinted(desk: Desk, payment: Payment, sent: Sent, outcome: Outcome) -> bool:
+    """Take bad or vague news for a hint: notifications overtake each other, so the gateway itself is asked.
+
+    Returns:
+        Whether the news has been used; not while the gateway is being asked already, so that it is offered again.
+    """
+    if sent.failure is not None and not sent.status.is_open and isinstance(outcome, Declined):
+        return True
+    if desk.asking.is_under_way(sent):
+        return False
     question = desk.asking.question(payment, sent, desk.begun(sent))
     if question is Purpose.LOOKUP:
         desk.asking.place(payment, sent, Purpose.LOOKUP)
@@ -161,6 +185,7 @@ async def _hinted(desk: Desk, payment: Payment, sent: Sent, outcome: Outcome) ->
         await _take_in(desk, sent, outcome, Evidence.WEBHOOK)
     else:
         logger().info("notification_not_used", payment_id=payment.id, outcome=outcome.type)
+    return True
 
 
 async def _charged_back(desk: Desk, payment: Payment, gateway: str, said: Notification) -> bool:
@@ -169,6 +194,9 @@ async def _charged_back(desk: Desk, payment: Payment, gateway: str, said: Notifi
         return False
     if not isinstance(taken, Approved):
         return True
+    if isinstance(about, Attempt) and about.status.is_open:
+        # What was taken back has to be counted, and that needs to know that it was taken.
+        return False
     draft = desk.draft()
     command = c.ReportChargeback(
         at=desk.services.now(), reference=taken.reference, amount_minor=taken.amount_minor, currency=taken.currency

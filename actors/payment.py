@@ -167,6 +167,7 @@ class PaymentActor(Actor):
         if await outcomes.answered(self._desk, result):
             reference = result.call.operation_id
             self.timers.start(("send", reference), SendAgain(reference), _SEND_AGAIN_S)
+        await operating.complete_what_waits(self._desk)
 
     def _send_again(self, reference: str) -> None:
         payment = self._desk.existing()

@@ -131,12 +131,16 @@ class Waking:
         if question is not None:
             desk.asking.place(payment, sent, question)
             return
-        await self._doubt(sent, "the gateway cannot be asked; evidence must come from outside")
+        if desk.asking.contract(payment, sent) is None:
+            await self._doubt(sent, "its gateway is not registered, so nobody can be asked")
+            return
+        message = "the gateway cannot be asked: a webhook, or a person's verdict, has to tell"
+        await self._doubt(sent, message, Reason.CANNOT_BE_ASKED)
 
-    async def _doubt(self, sent: Sent, message: str) -> None:
+    async def _doubt(self, sent: Sent, message: str, reason: Reason = Reason.INTERRUPTED) -> None:
         desk = self._desk
         draft = desk.draft()
-        lost = OutcomeUnknown(reason=Reason.INTERRUPTED, message=message)
+        lost = OutcomeUnknown(reason=reason, message=message)
         apply(draft, desk.asking.record(desk.existing(), sent, lost, Evidence.ANSWER))
         await desk.commit(draft)
 

@@ -101,7 +101,7 @@ class Assembly:
         self._random = random_source
         self._tasks: set[asyncio.Task[Any]] = set()
         self._router_memory = RouterMemory({})
-        self._held: dict[str, CallResult] = {}
+        self._held: dict[str, dict[str, CallResult]] = {}
         self._finished: deque[str] = deque()
         self._log = logger()
         self.refusal: AegisPayError | None = None
@@ -269,7 +269,7 @@ class Assembly:
         """Hand a gateway's answer to its payment, whichever incarnation lives."""
         payment_id = result.call.payment_id
         if payment_id in self.parking:
-            self._held[payment_id] = result
+            self._held.setdefault(payment_id, {})[result.call.operation_id] = result
             return
         try:
             self.directory.tell(payment_id, OutcomeArrived(result))
@@ -279,7 +279,7 @@ class Assembly:
     async def _merge(self, gateway: str, notification: Notification, is_conflict: bool) -> bool:  # noqa: FBT001 - a port
         """Pass what a gateway reports on to its payment; return whether there is such a payment."""
         payment_id = payment_of(notification.reference)
-        if payment_id is None or payment_id in self.parking:
+        if payment_id is None:
             return False
         message = NotificationArrived(gateway=gateway, notification=notification, is_conflict=is_conflict)
         return await self.dispatcher.merge(payment_id, message)
@@ -289,13 +289,13 @@ class Assembly:
         return self._resolutions.metrics(await self._store.doubts(), now=self._clock.now())
 
     async def unpark(self, payment_id: str, *, operator: str) -> None:
-        """Let a parked payment go on, with the answer that came meanwhile if there is one."""
+        """Let a parked payment go on, with the answers that came meanwhile."""
         await self.parking.unpark(payment_id, operator=operator)
-        held = self._held.pop(payment_id, None)
-        if held is None:
+        held = self._held.pop(payment_id, {})
+        for result in held.values():
+            self._deliver(result)
+        if not held:
             self.wake(payment_id)
-        else:
-            self._deliver(held)
 
     def _committed(self, payment: Payment) -> None:
         self.waiters.changed(payment)

@@ -20,6 +20,7 @@ from aegispay.domain.notification import Notification, NotificationKind
 from aegispay.domain.outcome import OutcomeUnknown, Reason
 from aegispay.errors import (
     FencedError,
+    OverloadedError,
     PaymentParkedError,
     RefusedWebhook,
     StoreError,
@@ -50,7 +51,8 @@ class Inbox:
     """Keeps each notification before it is acknowledged, and then brings it to its payment, in any order.
 
     Attributes:
-        given_up: how many notifications of this engine's life no payment took in for three days.
+        given_up: how many notifications of this engine's life no payment took in for three days. The time that a
+            payment was parked does not count: what is about a parked payment is never given up.
 
     Args:
         merge: must do no harm when it is told the same thing twice: a crash may come between telling and noting it.
@@ -61,6 +63,7 @@ class Inbox:
         self._clock = clock
         self._merge = merge
         self._offering: set[tuple[str, str]] = set()
+        self._parked_at: dict[tuple[str, str], datetime] = {}
         self.given_up = 0
 
     async def receive(self, gateway: Gateway, headers: Mapping[str, str], body: bytes) -> Receipt:
@@ -81,7 +84,10 @@ class Inbox:
             UnknownGatewayError: the gateway takes no webhooks.
             WebhookRefusedError: it is not genuine, too old, too large or cannot be read; nothing was kept.
             StoreError: it may not be kept; the sender has to send it again.
-            AegisPayError: it is a conflict, and its payment could not be told; the sender has to send it again.
+            OverloadedError: it is a conflict, and there is no payment that can be told of it now; the sender has to
+                send it again.
+            AegisPayError: it is a conflict, and telling its payment failed, for example with PaymentParkedError; the
+                sender has to send it again.
         """
         try:
             notifications = await read_webhook(gateway, headers, body)
@@ -90,11 +96,10 @@ class Inbox:
             raise
         entries = [self._entry(gateway.name, notification) for notification in notifications]
         receipts = await asyncio.gather(*(self._store.receive(entry) for entry in entries))
-        for entry, receipt in zip(entries, receipts, strict=True):
-            if receipt is Receipt.STORED:
-                await self._offer(entry)
-            elif receipt is Receipt.CONFLICT:
-                await self._report(entry)
+        for entry in _of(Receipt.STORED, entries, receipts):
+            await self._offer(entry)
+        for entry in _of(Receipt.CONFLICT, entries, receipts):
+            await self._report(entry)
         return _sum(receipts)
 
     async def offer_due(self) -> None:
@@ -129,6 +134,7 @@ class Inbox:
         try:
             if await self._is_taken_in(entry):
                 await self._store.inbox_merged(*key)
+                self._parked_at.pop(key, None)
             else:
                 await self._postpone(entry)
         except FencedError:
@@ -145,6 +151,8 @@ class Inbox:
         except FencedError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever went wrong, it is kept and offered again
+            if isinstance(error, PaymentParkedError):
+                self._parked_at[entry.gateway, entry.notification.id] = self._clock.now()
             logger().warning(
                 "notification_not_merged",
                 gateway=entry.gateway,
@@ -154,9 +162,11 @@ class Inbox:
             return False
 
     async def _postpone(self, entry: InboxEntry) -> None:
-        due_at = next_try(entry, self._clock.now())
-        await self._store.inbox_postpone(entry.gateway, entry.notification.id, due_at=due_at)
+        key = (entry.gateway, entry.notification.id)
+        due_at = next_try(entry, self._clock.now(), since=self._parked_at.get(key, entry.received_at))
+        await self._store.inbox_postpone(*key, due_at=due_at)
         if due_at is None:
+            self._parked_at.pop(key, None)
             self.given_up += 1
             logger().error(
                 "notification_given_up",
@@ -168,17 +178,29 @@ class Inbox:
 
     async def _report(self, entry: InboxEntry) -> None:
         logger().error("notification_conflict", gateway=entry.gateway, notification=entry.notification.id)
-        try:
-            await self._merge(entry.gateway, entry.notification, True)  # noqa: FBT003 - see `Merge`
-        except PaymentParkedError:
-            # An operator looks at the payment anyway, and sending it again would help nobody.
-            return
+        if not await self._merge(entry.gateway, entry.notification, True):  # noqa: FBT003 - see `Merge`
+            # Nothing of a conflict is kept, so only its sender can bring it back.
+            raise OverloadedError(
+                f"{entry.gateway}'s event contradicts an earlier one with its id, and its payment cannot be told of"
+                " it now",
+                hint="The gateway has to send it again; see docs/webhooks.md.",
+            )
 
 
-def next_try(entry: InboxEntry, now: datetime) -> datetime | None:
-    """Return when to offer an entry again that was just offered in vain; ``None`` when it has waited long enough."""
+def next_try(entry: InboxEntry, now: datetime, *, since: datetime) -> datetime | None:
+    """Return when to offer an entry again that was just offered in vain; ``None`` when it has waited long enough.
+
+    Args:
+        entry: as it was offered.
+        now: the time.
+        since: when it began to wait.
+    """
     due_at = now + timedelta(seconds=_DELAYS_S[min(entry.tries, len(_DELAYS_S) - 1)])
-    return due_at if due_at <= entry.received_at + _PATIENCE else None
+    return due_at if due_at <= since + _PATIENCE else None
+
+
+def _of(wanted: Receipt, entries: Sequence[InboxEntry], receipts: Sequence[Receipt]) -> list[InboxEntry]:
+    return [entry for entry, receipt in zip(entries, receipts, strict=True) if receipt is wanted]
 
 
 def _sum(receipts: Sequence[Receipt]) -> Receipt:

@@ -177,6 +177,8 @@ class Story:
         return since(self._start, at)
 
     def _asked(self, event: e.OutcomeBecameUnknown | e.OperationBecameUnknown) -> str:
+        if event.outcome.reason is Reason.CANNOT_BE_ASKED:
+            return "it waits for a webhook or a person: aegispay resolve"
         return f"asked about it {_count(event.checks, 'time')}; again at {self._after(event.next_check_at)}"
 
     def _took(self, event: e.AttemptFailed | e.PaymentAuthorized | e.PaymentSucceeded) -> str:

@@ -10,12 +10,21 @@ from aegispay.clock import SystemClock
 from aegispay.domain import commands as c
 from aegispay.domain.contract import GatewayContract
 from aegispay.domain.draft import Draft
+from aegispay.domain.evidence import Verdict
 from aegispay.domain.ids import is_payment_id
 from aegispay.domain.invariants import check
-from aegispay.domain.payment import Payment
+from aegispay.domain.payment import Operation, Payment, Sent
 from aegispay.domain.projection import project
+from aegispay.domain.request import CaptureMode
 from aegispay.domain.verdict import Testimony, doubt_meant, verdict_command
-from aegispay.errors import IllegalTransitionError, PaymentNotFoundError, PaymentParkedError, StoreLockedError
+from aegispay.errors import (
+    FieldError,
+    IllegalTransitionError,
+    PaymentNotFoundError,
+    PaymentParkedError,
+    StoreLockedError,
+    ValidationError,
+)
 from aegispay.history import rebuild
 from aegispay.ports import Append, Clock
 from aegispay.storage.sqlite import SqliteStore
@@ -35,6 +44,7 @@ def resolve(database: Path, payment_id: str, said: Testimony) -> Payment:
     def command(payment: Payment, clock: Clock) -> c.Command:
         validity_s = GatewayContract().authorization_validity_s
         sent = doubt_meant(payment, said.reference)
+        _refuse_what_needs_an_engine(payment, sent, said)
         return verdict_command(payment, sent, said, at=clock.now(), authorization_validity_s=validity_s)
 
     return _run(database, payment_id, command)
@@ -53,6 +63,20 @@ def close_incident(database: Path, payment_id: str, incident_id: str, *, operato
         return c.CloseIncident(at=clock.now(), incident_id=incident_id, operator=operator, detail=detail)
 
     return _run(database, payment_id, command)
+
+
+def _refuse_what_needs_an_engine(payment: Payment, sent: Sent, said: Testimony) -> None:
+    if said.verdict is not Verdict.EXECUTED or isinstance(sent, Operation):
+        return
+    if payment.is_cancel_requested:
+        raise IllegalTransitionError(
+            state=payment.state.value, command="resolve", reason="cancelled_money_has_to_be_given_back_by_an_engine"
+        )
+    if payment.request.capture is CaptureMode.MANUAL and said.amount is None:
+        # Only a running engine knows whether the gateway may have authorized less.
+        raise ValidationError(
+            [FieldError("--amount", "say how much was authorized")], hint="Give the amount that the gateway shows."
+        )
 
 
 def _run(database: Path, payment_id: str, decide: Decide) -> Payment:

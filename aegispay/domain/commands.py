@@ -91,6 +91,8 @@ class RecordOutcome(Command):
     detail: str = ""
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     next_check_at: datetime
+    resends_until: datetime | None = None
+    settles_s: float = 0.0
     authorization_expires_at: datetime
 
 
@@ -154,6 +156,8 @@ class RecordOperation(Command):
     next_check_at: datetime
     evidence: Evidence = Evidence.ANSWER
     detail: str = ""
+    resends_until: datetime | None = None
+    settles_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

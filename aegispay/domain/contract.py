@@ -107,6 +107,14 @@ class GatewayContract:
             seconds("contract.idempotency_window_s", self.idempotency_window_s or 0.0, is_zero_fine=True),
             whole("contract.concurrency_max", self.concurrency_max),
             _currencies(self.currencies),
+            _of("contract.methods", self.methods, frozenset),
+            _of("contract.capture", self.capture, CaptureSupport),
+            _of("contract.lookup", self.lookup, LookupAuthority),
+            _of("contract.fees", self.fees, tuple),
+            *(
+                _of(f"contract.{name}", getattr(self, name), bool)
+                for name in ("void", "refund", "key_covers_failures", "partial_authorization", "numeric_references")
+            ),
             hint="Correct the gateway's contract.",
         )
 
@@ -124,3 +132,8 @@ def _currencies(given: object) -> Iterator[FieldError]:
         return
     for unknown in sorted(given - set(currencies()), key=repr):
         yield FieldError("contract.currencies", "use ISO 4217 codes in capitals", shown(unknown))
+
+
+def _of(field: str, given: object, wanted: type) -> Iterator[FieldError]:
+    if not isinstance(given, wanted):
+        yield FieldError(field, f"use a {wanted.__name__}", shown(given))

@@ -65,11 +65,17 @@ def _outside_table(payment: Payment, command: c.Command) -> Decision:
         return decide_record_operation(payment, command)
     if isinstance(command, c.RequestOperation):
         return decide_request_operation(payment, command)
-    if isinstance(command, c.CancelPayment) and payment.state is PaymentState.CANCELLED:
+    if isinstance(command, c.CancelPayment) and _is_cancel_repeated(payment, command):
         return ()
     if isinstance(command, c.AuthenticatePayment) and payment.state is PaymentState.AUTHENTICATED:
         return ()
     return Rejection.NOT_ALLOWED_IN_THIS_STATE
+
+
+def _is_cancel_repeated(payment: Payment, command: c.CancelPayment) -> bool:
+    """Return whether this cancel was carried out before, whatever has become of the payment."""
+    is_done = payment.state is PaymentState.CANCELLED or payment.is_cancel_requested
+    return is_done or payment.find_operation(command.operation_id) is not None
 
 
 def _create(payment: Payment | None, command: c.CreatePayment) -> Decision:

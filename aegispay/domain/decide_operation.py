@@ -130,8 +130,8 @@ def _capture(payment: Payment, command: c.RequestOperation) -> Decision:
         return Rejection.CANCEL_IS_REMEMBERED
     if payment.reserved_minor(OperationKind.VOID) > 0:
         return Rejection.VOID_IN_PROGRESS
-    if payment.has_open_mismatch:
-        return Rejection.AMOUNT_MISMATCH_IS_OPEN
+    if payment.has_uncounted_money:
+        return Rejection.INCIDENT_IS_OPEN
     left = payment.capturable_minor
     if any(_is_final_capture(op) and op.status is not OperationStatus.FAILED for op in payment.operations):
         return Rejection.CAPTURE_IN_PROGRESS
@@ -141,8 +141,8 @@ def _capture(payment: Payment, command: c.RequestOperation) -> Decision:
 def _refund(payment: Payment, command: c.RequestOperation) -> Decision:
     if payment.state not in {PaymentState.SUCCESS, PaymentState.PARTIALLY_REFUNDED}:
         return Rejection.NOT_ALLOWED_IN_THIS_STATE
-    if payment.has_open_mismatch:
-        return Rejection.AMOUNT_MISMATCH_IS_OPEN
+    if payment.has_uncounted_money:
+        return Rejection.INCIDENT_IS_OPEN
     left = payment.refundable_minor
     return _reserve(command, left, Rejection.REFUND_EXCEEDS_CAPTURED, Rejection.NOTHING_LEFT_TO_REFUND)
 
@@ -211,6 +211,8 @@ def _unknown(
         outcome=outcome,
         checks=operation.checks + 1 if operation.status is OperationStatus.UNKNOWN else 0,
         next_check_at=command.next_check_at,
+        resends_until=command.resends_until,
+        settles_s=command.settles_s,
     )
 
 

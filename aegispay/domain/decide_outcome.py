@@ -198,10 +198,11 @@ def _mismatch(payment: Payment, attempt: Attempt, command: c.RecordOutcome, outc
 
 
 def _action_required(payment: Payment, attempt: Attempt, command: c.RecordOutcome, outcome: RequiresAction) -> Events:
-    if payment.state is PaymentState.REQUIRES_ACTION:
+    if payment.action is not None and outcome.action.expires_at <= payment.action.expires_at:
         return ()
+    before = () if payment.action is not None else _resolved(payment, attempt, command)
     return (
-        *_resolved(payment, attempt, command),
+        *before,
         e.ActionRequired(at=command.at, action=outcome.action, gateway=attempt.gateway, reference=outcome.reference),
     )
 
@@ -228,6 +229,8 @@ def _in_doubt(
             outcome=outcome,
             checks=checks,
             next_check_at=command.next_check_at,
+            resends_until=command.resends_until,
+            settles_s=command.settles_s,
         ),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import datetime
 from functools import reduce
 from typing import Any
 
@@ -25,6 +26,7 @@ from aegispay.domain.transitions import targets
 
 Changes = dict[str, Any]
 
+_RESUMED = {PaymentState.PROCESSING: PaymentState.PROCESSING}
 _copy_payment = copier(Payment)
 _copy_attempt = copier(Attempt)
 
@@ -86,9 +88,7 @@ def _nothing(_payment: Payment, _event: e.Event) -> Changes:
 def _action_required(payment: Payment, event: e.ActionRequired) -> Changes:
     changes: Changes = {
         "action": event.action,
-        "resume_state": (
-            PaymentState.PROCESSING if payment.state is PaymentState.PROCESSING else PaymentState.AUTHENTICATED
-        ),
+        "resume_state": payment.resume_state or _RESUMED.get(payment.state, PaymentState.AUTHENTICATED),
     }
     if payment.open_attempt is not None:
         waiting = replace(
@@ -106,7 +106,13 @@ def _action_completed(payment: Payment, event: e.ActionCompleted) -> Changes:
     changes: Changes = {"action": None, "resume_state": None}
     if payment.open_attempt is not None:
         # The gateway goes on by itself once the payer is back: what came of it must be asked.
-        asked = replace(payment.open_attempt, status=AttemptStatus.STARTED, unknown_since=None, next_check_at=event.at)
+        asked = replace(
+            payment.open_attempt,
+            status=AttemptStatus.STARTED,
+            unknown_since=None,
+            next_check_at=event.at,
+            completed_at=event.at,
+        )
         changes["attempts"] = (*payment.attempts[:-1], asked)
     return changes
 
@@ -175,6 +181,10 @@ def _named(outcome: OutcomeUnknown | Pending | DuplicateOutcome) -> str | None:
     return outcome.reference
 
 
+def _later(first: datetime | None, second: datetime | None) -> datetime | None:
+    return max(first, second) if first is not None and second is not None else first or second
+
+
 def _outcome_unknown(payment: Payment, event: e.OutcomeBecameUnknown) -> Changes:
     attempt = _attempt(payment, event.number)
     return _change_attempt(
@@ -184,6 +194,8 @@ def _outcome_unknown(payment: Payment, event: e.OutcomeBecameUnknown) -> Changes
         failure=describe(event.outcome, attempt.gateway),
         reference=_named(event.outcome) or attempt.reference,
         unknown_since=attempt.unknown_since or event.at,
+        resends_until=_later(attempt.resends_until, event.resends_until),
+        settles_s=max(attempt.settles_s, event.settles_s),
         checks=event.checks,
         next_check_at=event.next_check_at,
     )
@@ -313,6 +325,8 @@ def _operation_unknown(payment: Payment, event: e.OperationBecameUnknown) -> Cha
         reference=reference,
         failure=describe(event.outcome, payment.gateway),
         unknown_since=unknown_since,
+        resends_until=_later(None if known is None else known.resends_until, event.resends_until),
+        settles_s=max(0.0 if known is None else known.settles_s, event.settles_s),
         checks=event.checks,
         next_check_at=event.next_check_at,
     )

@@ -15,11 +15,16 @@ def whole(field: str, value: int, *, smallest: int = 1) -> Iterator[FieldError]:
         yield FieldError(field, f"use a whole number, {smallest} or more", shown(value))
 
 
-def seconds(field: str, value: float, *, is_zero_fine: bool = False) -> Iterator[FieldError]:
+_SECONDS_MAX = 10 * 366 * 86_400
+"""Ten years: longer than any payment lives, and short enough for every date that it is added to."""
+
+
+def seconds(field: str, value: object, *, is_zero_fine: bool = False) -> Iterator[FieldError]:
     """Check a duration."""
-    if not math.isfinite(value) or value < 0 or (value == 0 and not is_zero_fine):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not is_number or not (0 <= value <= _SECONDS_MAX) or (value == 0 and not is_zero_fine):  # type: ignore[operator]
         least = "0 or more" if is_zero_fine else "more than 0"
-        yield FieldError(field, f"use {least} seconds", shown(value))
+        yield FieldError(field, f"use {least} seconds, at most ten years", shown(value))
 
 
 def share(field: str, value: float) -> Iterator[FieldError]:

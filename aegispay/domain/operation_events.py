@@ -87,6 +87,8 @@ class OperationBecameUnknown(OperationEvent):
     outcome: UnknownOutcome
     checks: int
     next_check_at: datetime
+    resends_until: datetime | None = None
+    settles_s: float = 0.0
 
     step = "unknown"
 

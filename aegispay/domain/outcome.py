@@ -61,6 +61,7 @@ class Reason(StrEnum):
     GATEWAY_FAULT = "gateway_fault"
     UNREADABLE_ANSWER = "unreadable_answer"
     INTERRUPTED = "interrupted"
+    CANNOT_BE_ASKED = "cannot_be_asked"
     PENDING = "pending"
     DUPLICATE_REFERENCE = "duplicate_reference"
     AMOUNT_MISMATCH = "amount_mismatch"

@@ -44,6 +44,9 @@ class Attempt:
         unknown_since: since when its outcome has been in doubt; ``None`` while it is not.
         checks: how often an unknown outcome has been asked about.
         next_check_at: when silence ends or the next check is due.
+        completed_at: when the gateway was last told, or found to know, that the payer had acted.
+        resends_until: until when it may have been sent again, by any contract it was ever in doubt under.
+        settles_s: how long after a send, by the same contracts, its effect may take to show.
     """
 
     number: int
@@ -57,6 +60,9 @@ class Attempt:
     started_at: datetime
     ended_at: datetime | None = None
     unknown_since: datetime | None = None
+    completed_at: datetime | None = None
+    resends_until: datetime | None = None
+    settles_s: float = 0.0
     checks: int = 0
     next_check_at: datetime
 
@@ -102,6 +108,9 @@ class Operation:
     started_at: datetime
     ended_at: datetime | None = None
     unknown_since: datetime | None = None
+    completed_at: datetime | None = None
+    resends_until: datetime | None = None
+    settles_s: float = 0.0
     checks: int = 0
     next_check_at: datetime
 
@@ -271,9 +280,9 @@ class Payment:
         return any(incident.reason is Reason.LATE_APPROVAL for incident in self.incidents)
 
     @property
-    def has_open_mismatch(self) -> bool:
-        """Whether a gateway moved another amount than was asked and nobody has looked: what is left is not known."""
-        return any(incident.is_open and incident.reason is Reason.AMOUNT_MISMATCH for incident in self.incidents)
+    def has_uncounted_money(self) -> bool:
+        """Whether a gateway reports money that is not counted here and nobody has looked: what is left is unknown."""
+        return any(incident.is_open and incident.reason in _UNCOUNTED for incident in self.incidents)
 
     @property
     def is_cancel_given_up(self) -> bool:
@@ -309,7 +318,9 @@ class Payment:
 
     @property
     def refundable_minor(self) -> int:
-        """What can still be returned, in minor units."""
+        """What can still be returned, in minor units; 0 while the rest may still be captured."""
+        if self.state is PaymentState.AUTHORIZED:
+            return 0
         gone = self.refunded_minor + self.charged_back_minor + self.reserved_minor(OperationKind.REFUND)
         return max(0, self.captured_minor - gone)
 
@@ -328,6 +339,15 @@ class Payment:
         return self.capturable_minor
 
 
+_UNCOUNTED = frozenset(
+    {
+        Reason.AMOUNT_MISMATCH,
+        Reason.LATE_APPROVAL,
+        Reason.UNKNOWN_OPERATION,
+        Reason.CHARGEBACK,
+        Reason.CONFLICTING_ANSWER,
+    }
+)
 _SETTLED = frozenset(
     {state for state in PaymentState if state.is_final} | {PaymentState.AUTHORIZED, PaymentState.REQUIRES_ACTION}
 )

@@ -92,12 +92,16 @@ class OutcomeBecameUnknown(Event):
     Attributes:
         checks: how often it has been asked about so far.
         next_check_at: when to ask again.
+        resends_until: until when the gateway's contract of today lets it be sent again.
+        settles_s: how long after a send, by the same contract, its effect may take to show.
     """
 
     number: int
     outcome: UnknownOutcome
     checks: int
     next_check_at: datetime
+    resends_until: datetime | None = None
+    settles_s: float = 0.0
 
     type: ClassVar[EventType] = EventType.OUTCOME_UNKNOWN
 

@@ -45,6 +45,16 @@ def may_resend(contract: GatewayContract, sent: Sent, now: datetime) -> bool:
     return now - sent.started_at < timedelta(seconds=_resends_s(contract))
 
 
+def resends_until(contract: GatewayContract, sent: Sent) -> datetime:
+    """Return until when it may be sent again, as far as the contract is concerned."""
+    return sent.started_at + timedelta(seconds=_resends_s(contract))
+
+
+def settles_s(contract: GatewayContract, start_delay_s: float) -> float:
+    """Return how long after a send was decided its effect may take to show, in seconds."""
+    return start_delay_s + contract.timeout_s + contract.visibility_delay_s
+
+
 def _resends_s(contract: GatewayContract) -> float:
     """Return for how long after its start something may be sent again, in seconds.
 
@@ -80,11 +90,15 @@ def proves_absence(
     visible: it may have been decided until `no_resend_after`, have begun `start_delay_s` after it was decided, have
     been under way until the gateway's timeout, and have become visible only after the declared delay.
     """
-    last_send_at = sent.started_at + timedelta(seconds=_resends_s(contract))
+    last_send_at = resends_until(contract, sent)
+    if sent.resends_until is not None:
+        # It was in doubt before, perhaps under a contract that allowed more than today's.
+        last_send_at = max(last_send_at, sent.resends_until)
     if no_resend_after is not None:
         last_send_at = min(last_send_at, max(sent.started_at, no_resend_after))
-    latest_s = start_delay_s + contract.timeout_s + contract.visibility_delay_s
-    visible_at = last_send_at + timedelta(seconds=latest_s)
+    if sent.completed_at is not None:
+        last_send_at = max(last_send_at, sent.completed_at)
+    visible_at = last_send_at + timedelta(seconds=max(sent.settles_s, settles_s(contract, start_delay_s)))
     return contract.lookup is LookupAuthority.AUTHORITATIVE and asked_at >= visible_at
 
 

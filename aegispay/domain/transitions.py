@@ -44,6 +44,7 @@ _CHARGE = (
     Transition(S.INITIATED, E.PAYMENT_AUTHENTICATED, S.AUTHENTICATED, "payer authenticated", ("AuthenticatePayment",)),
     Transition(S.INITIATED, E.PAYMENT_ACTION_REQUIRED, S.REQUIRES_ACTION, "payer needed", ("RequireAction",)),
     Transition(S.PROCESSING, E.PAYMENT_ACTION_REQUIRED, S.REQUIRES_ACTION, "payer needed", ("RecordOutcome",)),
+    Transition(S.REQUIRES_ACTION, E.PAYMENT_ACTION_REQUIRED, S.REQUIRES_ACTION, "more time to act", ("RecordOutcome",)),
     Transition(S.REQUIRES_ACTION, E.PAYMENT_ACTION_COMPLETED, S.AUTHENTICATED, "challenge passed", ("CompleteAction",)),
     Transition(
         S.REQUIRES_ACTION,

@@ -23,6 +23,7 @@ from aegispay.gateways.http.answer import HttpAnswer, HttpCall, NoAnswer
 from aegispay.gateways.http.body import text_at
 from aegispay.gateways.http.classification import GatewayOperation
 from aegispay.gateways.sandbox_bodies import operation_body, payment_body
+from aegispay.gateways.sandbox_claims import excessive_claims
 from aegispay.gateways.sandbox_reading import SandboxReader
 from aegispay.ports import ChargeRequest, Clock, GatewayHealth, NotFound, OperationRequest
 from aegispay.vault import TOKEN_PREFIX, RawCard, UnknownCardError, Vault
@@ -142,13 +143,18 @@ class SandboxGateway:
         return self._reader.found_operation(request, await self._find("operations", request))
 
     async def health_check(self) -> GatewayHealth:
-        """Say whether the sandbox answers."""
+        """Say whether the sandbox answers, and keeps what the contract claims of its idempotency keys."""
         timeout_s = min(_HEALTH_TIMEOUT_S, self._contract.timeout_s)
         answer = await self._transport.send(HttpCall(method="GET", path="/v1/health", timeout_s=timeout_s))
         if isinstance(answer, NoAnswer):
             return GatewayHealth(is_up=False, message=f"no answer: {answer.phase}")
-        is_up = answer.status == 200 and text_at(answer.body, "status") == "up"
-        return GatewayHealth(is_up=is_up, message="" if is_up else f"status {answer.status}")
+        if answer.status != 200 or text_at(answer.body, "status") != "up":
+            return GatewayHealth(is_up=False, message=f"status {answer.status}")
+        if claims := excessive_claims(self._contract, answer.body):
+            message = f"the contract claims {'; the contract claims '.join(claims)}"
+            _LOG.error("gateway=%s %s: money may move twice; declare what the sandbox keeps", self._name, message)
+            return GatewayHealth(is_up=False, message=message)
+        return GatewayHealth(is_up=True)
 
     async def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[Notification]:
         """Verify the signature over the raw bytes, and say what they mean.

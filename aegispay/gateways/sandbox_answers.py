@@ -68,13 +68,18 @@ class SandboxPayment(Answer):
 
 
 class SandboxOperation(Answer):
-    """A capture, void or refund as the sandbox shows it; the amount is that of this operation alone."""
+    """A capture, void or refund as the sandbox shows it; the amount is that of this operation alone.
+
+    Attributes:
+        payment_reference: the reference of the payment; ``None`` where an older sandbox does not say.
+    """
 
     object: Literal["operation"]
     kind: Annotated[OperationKind, Field(strict=False)]
     id: Word
     reference: Word
     payment: Word
+    payment_reference: Word | None = None
     amount: Minor
     currency: Currency
     status: Literal["succeeded", "pending", "failed"]

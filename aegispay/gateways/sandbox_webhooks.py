@@ -10,6 +10,7 @@ from typing import Any
 
 import standardwebhooks
 
+from aegispay.domain.keys import payment_of
 from aegispay.domain.notification import Notification, NotificationKind
 from aegispay.domain.outcome import Approved, Outcome
 from aegispay.domain.state import OperationKind
@@ -125,7 +126,14 @@ def _meaning(event: _Event, decline: Decline) -> tuple[Notification, ...]:
     operation = parse(SandboxOperation, event.data)
     kind = OperationKind(event.type.partition(".")[0])
     outcome = operation_outcome(operation, reference=operation.reference, kind=kind, payment=None, decline=decline)
-    return (_notification(event, NotificationKind(kind.value), operation.reference, outcome),)
+    return (_notification(event, NotificationKind(kind.value), _reference(operation), outcome),)
+
+
+def _reference(operation: SandboxOperation) -> str:
+    """Return our name of the operation; of its charge when somebody else made it and named it."""
+    if payment_of(operation.reference) is not None or operation.payment_reference is None:
+        return operation.reference
+    return operation.payment_reference
 
 
 def _of_payment(event: _Event, decline: Decline) -> tuple[Notification, ...]:

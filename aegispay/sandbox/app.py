@@ -92,6 +92,7 @@ class Sandbox:
         admin = Admin(
             books=books, outbox=outbox, provider=self._provider, chooser=chooser, courier=self.courier, door=door
         )
+        self._settings = settings
         self.app = self._make_app(Desk(inside, door), admin, ChallengePage(books, self._provider, self.courier))
 
     def listens_on(self, url: str) -> None:
@@ -113,12 +114,22 @@ class Sandbox:
             Route(f"{operations}/captures", desk.capture, methods=["POST"]),
             Route(f"{operations}/voids", desk.void, methods=["POST"]),
             Route(f"{operations}/refunds", desk.refund, methods=["POST"]),
-            Route("/v1/health", _health, methods=["GET"]),
+            Route("/v1/health", self._health, methods=["GET"]),
             Mount("/admin", routes=admin.routes()),
             *challenge.routes(),
         ]
         handlers = {RefusalError: refused, Exception: _failed}
         return Starlette(routes=routes, exception_handlers=handlers, lifespan=self._lifespan)
+
+    async def _health(self, _: Request) -> Response:
+        # What a key protects is told as well: a client that relies on more than that pays twice.
+        return JSONResponse(
+            {
+                "status": "up",
+                "key_covers_failures": self._settings.keeps_failures,
+                "key_window_s": self._settings.key_window_s,
+            }
+        )
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
@@ -130,10 +141,6 @@ class Sandbox:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
             await self.close()
-
-
-async def _health(_: Request) -> Response:
-    return JSONResponse({"status": "up"})
 
 
 async def _failed(_: Request, error: Exception) -> Response:

@@ -50,6 +50,7 @@ def operation_object(payment: Payment, operation: Operation) -> dict[str, Any]:
         "id": operation.id,
         "reference": operation.reference,
         "payment": payment.id,
+        "payment_reference": payment.reference,
         "amount": operation.amount,
         "currency": payment.currency,
         "status": operation.status.value,

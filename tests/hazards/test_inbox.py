@@ -12,7 +12,13 @@ import pytest
 from aegispay import GatewayContract, MemoryStore, PaymentState, SqliteStore
 from aegispay.domain.contract import LookupAuthority
 from aegispay.domain.ids import derive_payment_id
-from aegispay.errors import PaymentNotFoundError, RefusedWebhook, WebhookRefusedError
+from aegispay.errors import (
+    OverloadedError,
+    PaymentNotFoundError,
+    PaymentParkedError,
+    RefusedWebhook,
+    WebhookRefusedError,
+)
 from aegispay.ports import Receipt
 from tests import builders as b
 from tests.contracts.webhooks import TOLERANCE_S, Host, payload, said, signed
@@ -115,12 +121,14 @@ def test_c7_the_first_of_two_contradicting_webhooks_is_the_one_that_is_merged_la
         merged, is_open = [], False
         host._merge = merge
         await deliver(host, payload(("evt_1", b.AMOUNT)))
-        await deliver(host, payload(("evt_1", 1)))
+        with pytest.raises(OverloadedError):
+            await deliver(host, payload(("evt_1", 1)))
         merged.clear()
         is_open = True
         await host.later(5)
         assert merged == [said()]
         assert await host.waiting() == []
+        assert await deliver(host, payload(("evt_1", 1))) is Receipt.CONFLICT
 
     on(store, scenario)
 
@@ -228,6 +236,22 @@ async def test_c7_a_contradicting_webhook_opens_an_incident_and_moves_nothing():
         assert (after.state, after.captured_minor) == (PaymentState.SUCCESS, 10_000)
         assert [incident.is_open for incident in after.incidents] == [True]
         assert (await world.store.doubts()).incidents == 1
+
+
+@virtual
+async def test_c7_a_contradiction_about_a_parked_payment_is_sent_again_until_there_is_an_incident():
+    world = World(contract=MUTE)
+    async with world.engine() as engine:
+        payment, notification = await in_doubt(engine, world)
+        await engine.receive_webhook("alpha", *world["alpha"].webhook(notification))
+        await engine._assembly.parking.park(payment.id, cause="a bug")
+        other = replace(notification, outcome=replace(notification.outcome, amount_minor=1))
+        webhook = world["alpha"].webhook(other)
+        with pytest.raises((OverloadedError, PaymentParkedError)):
+            await engine.receive_webhook("alpha", *webhook)
+        await engine.unpark_payment(payment.id, operator="mira")
+        assert await engine.receive_webhook("alpha", *webhook) is Receipt.CONFLICT
+        assert len((await engine.get_payment(payment.id)).incidents) == 1
 
 
 @virtual

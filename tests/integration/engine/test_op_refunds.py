@@ -14,6 +14,7 @@ from aegispay import (
     GatewayContract,
     IdempotencyConflictError,
     IllegalTransitionError,
+    LookupAuthority,
     OperationKind,
     OperationRefusedError,
     OperationStatus,
@@ -329,7 +330,7 @@ async def test_a_refund_that_never_arrived_is_sent_again_under_the_same_key():
 
 @virtual
 async def test_a_refund_that_nobody_can_be_asked_about_stays_reserved_until_a_verdict_frees_it():
-    world = World(contract=GatewayContract(lookup="none", idempotency_window_s=None))
+    world = World(contract=GatewayContract(lookup=LookupAuthority.NONE, idempotency_window_s=None))
     world["alpha"].script("refund", Fault.HANG_BEFORE)
     async with world.engine() as aegis:
         before = await charged(aegis)

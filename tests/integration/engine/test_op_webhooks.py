@@ -330,12 +330,25 @@ async def test_a_chargeback_after_a_refund_opens_an_incident_when_more_goes_back
         assert (payment.state, payment.refundable_minor) == (refunded.state, 0)
 
 
-@pytest.mark.parametrize("token", ["tok_declined", "tok_requires_action"])
 @virtual
-async def test_a_chargeback_of_what_was_not_captured_is_an_incident(token):
+async def test_a_chargeback_of_what_is_not_known_to_be_charged_waits_until_it_is():
+    world = World()
+    world["alpha"].script("charge", Fault.PENDING)
+    async with world.engine() as aegis:
+        before = await aegis.pay(**order())
+        await deliver(world, aegis, about(before, NotificationKind.CHARGEBACK))
+        assert (await aegis.get_payment(before.id)).incidents == ()
+        world["alpha"].decide(before.attempts[0].id, approve=True)
+        await elapse(400)
+        payment = await aegis.get_payment(before.id)
+        assert (payment.state, payment.charged_back_minor, payment.incidents) == (PaymentState.SUCCESS, 10_000, ())
+
+
+@virtual
+async def test_a_chargeback_of_what_was_not_captured_is_an_incident():
     world = World()
     async with world.engine() as aegis:
-        before = await aegis.pay(**order(token=token))
+        before = await aegis.pay(**order(token="tok_declined"))
         await deliver(world, aegis, about(before, NotificationKind.CHARGEBACK))
         payment = await agreed(world, aegis, before.id)
         assert (payment.charged_back_minor, payment.state) == (0, before.state)

@@ -123,10 +123,66 @@ def test_the_sandbox_is_up_when_it_says_so(said, is_up):
     assert sent(server)[0] == "GET /v1/health HTTP/1.1"
 
 
-def health_of(said):
+KEYS = {"key_covers_failures": True, "key_window_s": 86_400.0}
+NO_KEYS = GatewayContract(idempotency_window_s=None)
+ONE_MINUTE = GatewayContract(idempotency_window_s=60.0)
+NO_FAILURES = GatewayContract(key_covers_failures=False)
+
+
+@pytest.mark.parametrize(
+    ("contract", "told"),
+    [
+        (None, {}),
+        (None, KEYS),
+        (None, KEYS | {"key_window_s": 86_401}),
+        (ONE_MINUTE, KEYS | {"key_window_s": 60}),
+        (NO_FAILURES, KEYS | {"key_covers_failures": False}),
+        (NO_KEYS, {"key_covers_failures": False, "key_window_s": 0}),
+    ],
+)
+def test_a_sandbox_that_keeps_what_the_contract_claims_is_up(contract, told, caplog):
+    health, _ = health_of(response({"status": "up"} | told), contract=contract)
+    assert health == GatewayHealth(is_up=True)
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("contract", "told", "claim"),
+    [
+        (None, {"key_covers_failures": False}, "key_covers_failures=True, the sandbox keeps False"),
+        (ONE_MINUTE, {"key_covers_failures": False}, "key_covers_failures=True, the sandbox keeps False"),
+        (None, {"key_window_s": 86_399.5}, "idempotency_window_s=86400.0, the sandbox keeps 86399.5"),
+        (NO_FAILURES, {"key_window_s": 60}, "idempotency_window_s=86400.0, the sandbox keeps 60"),
+        (ONE_MINUTE, {"key_window_s": 0}, "idempotency_window_s=60.0, the sandbox keeps 0"),
+        (None, {"key_covers_failures": None}, "key_covers_failures=True, the sandbox keeps something else"),
+        (None, {"key_window_s": "86400"}, "idempotency_window_s=86400.0, the sandbox keeps something else"),
+        (None, {"key_window_s": True}, "idempotency_window_s=86400.0, the sandbox keeps something else"),
+    ],
+)
+def test_a_sandbox_that_keeps_less_than_the_contract_claims_is_not_up_and_the_log_says_why(
+    contract, told, claim, caplog
+):
+    health, _ = health_of(response({"status": "up"} | KEYS | told), contract=contract)
+    assert health == GatewayHealth(is_up=False, message=f"the contract claims {claim}")
+    (record,) = caplog.records
+    assert (record.levelname, record.name) == ("ERROR", "aegispay.gateways.sandbox")
+    message = record.getMessage()
+    assert f"gateway=sandbox the contract claims {claim}" in message
+    assert "money may move twice" in message
+
+
+def test_a_sandbox_that_keeps_less_twice_says_both():
+    health, _ = health_of(response({"status": "up", "key_covers_failures": False, "key_window_s": 60}))
+    assert health.message == (
+        "the contract claims key_covers_failures=True, the sandbox keeps False;"
+        " the contract claims idempotency_window_s=86400.0, the sandbox keeps 60"
+    )
+
+
+def health_of(said, **changes):
     async def scenario():
         async with provider(always(said)) as server:
-            asked = gateway(server.url)
+            asked = gateway(server.url, **changes)
             health = await asked.health_check()
             await asked.aclose()
             return health, server

@@ -61,6 +61,27 @@ def test_a7_a_provider_that_executes_anew_after_a_failure_is_asked_and_never_sen
         assert len([request for request in posts if request["path"] == "/v1/payments"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("options", "contract", "is_up"),
+    [
+        ((), None, True),
+        (("--reexecute-failures",), None, False),
+        (("--reexecute-failures",), GatewayContract(key_covers_failures=False), True),
+        (("--key-window-s", "60"), None, False),
+        (("--key-window-s", "60"), GatewayContract(idempotency_window_s=60.0), True),
+    ],
+)
+def test_a7_a_sandbox_that_keeps_less_than_its_adapter_declares_is_not_up(tmp_path, options, contract, is_up):
+    async def scenario():
+        asked = gateway(sandbox.url, contract=contract)
+        health = await asked.health_check()
+        await asked.aclose()
+        return health
+
+    with SandboxProcess(tmp_path, *options) as sandbox:
+        assert asyncio.run(scenario()).is_up is is_up
+
+
 def test_a7_the_hazard_is_real_for_the_same_key_sent_again_there_charges_again(tmp_path):
     with SandboxProcess(tmp_path, "--reexecute-failures") as sandbox:
         sandbox.admin("POST", "/admin/faults", {"fault": "error_500_after", "count": 1})

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from aegispay.domain.notification import Notification, NotificationKind
 from aegispay.domain.outcome import Approved, Declined, Pending, Reason
 from aegispay.errors import RefusedWebhook, WebhookRefusedError
+from tests import builders as b
 from tests.integration.sandbox_gateway.payloads import gateway, operation, payment
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
@@ -98,6 +99,35 @@ def test_an_operation_is_reported_under_its_own_reference(kind):
     (found,) = meaning(f"{kind}.succeeded", operation(kind))
     assert (found.kind, found.reference) == (NotificationKind(kind), f"pay_1-{kind}-1")
     assert found.outcome == Approved(reference="sc_1", amount_minor=300, currency="USD")
+
+
+OURS = f"{b.ID}-refund-0123456789abcdef"
+CHARGE = f"{b.ID}-a1"
+
+
+def test_an_operation_that_was_asked_for_here_is_reported_under_its_own_reference():
+    (found,) = meaning("refund.succeeded", operation("refund", reference=OURS, payment_reference=CHARGE))
+    assert (found.kind, found.reference) == (NotificationKind.REFUND, OURS)
+
+
+@pytest.mark.parametrize("kind", ["capture", "void", "refund"])
+@pytest.mark.parametrize("reference", ["portal-2", "pay_1-refund-1", CHARGE.replace("-", "")])
+def test_an_operation_that_somebody_else_made_is_reported_under_its_charge(kind, reference):
+    (found,) = meaning(f"{kind}.succeeded", operation(kind, reference=reference, payment_reference=CHARGE))
+    assert (found.kind, found.reference) == (NotificationKind(kind), CHARGE)
+    assert found.outcome == Approved(reference="sc_1", amount_minor=300, currency="USD")
+
+
+def test_an_operation_that_somebody_else_made_and_that_failed_is_reported_as_declined_under_its_charge():
+    failed = {"status": "failed", "failure": {"code": "account_closed", "message": ""}}
+    (found,) = meaning("refund.failed", operation("refund", reference="p", payment_reference=CHARGE, **failed))
+    assert (found.reference, type(found.outcome)) == (CHARGE, Declined)
+
+
+@pytest.mark.parametrize("payment_reference", [1, "", "x" * 256, ["a"]])
+def test_an_operation_whose_charge_cannot_be_read_is_refused(payment_reference):
+    body = event("refund.succeeded", operation("refund", payment_reference=payment_reference))
+    assert refused(signed(body), body) is RefusedWebhook.UNREADABLE
 
 
 def test_a_failed_refund_is_declined():

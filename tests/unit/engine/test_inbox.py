@@ -112,6 +112,53 @@ def test_tries_are_spaced_until_three_days_have_passed_and_then_it_is_given_up(c
     assert "evt_1" in given_up.getMessage()
 
 
+async def until_given_up(host):
+    """Offer whatever is due until nothing waits; return how many seconds that took."""
+    begun = host.clock.time
+    while due := await host.store.inbox_due(b.LATER):
+        host.clock.time = due[0].due_at
+        await host.inbox.offer_due()
+    return (host.clock.time - begun).total_seconds()
+
+
+async def park_for_days(host, days):
+    """Offer whatever is due for so long to a payment that is parked."""
+    host._merge = raising(PaymentParkedError("parked"))
+    end = host.clock.time + timedelta(days=days)
+    while (due := await host.store.inbox_due(b.LATER)) and due[0].due_at <= end:
+        host.clock.time = due[0].due_at
+        await host.inbox.offer_due()
+
+
+def test_what_is_about_a_parked_payment_is_acknowledged_and_offered_every_hour_until_it_goes_on():
+    async def main():
+        host = Host(merge=raising(PaymentParkedError("parked")))
+        assert await host.hear(said()) is Receipt.STORED
+        await park_for_days(host, 20)
+        assert len(host.told) == pytest.approx(20 * 24, abs=5)
+        assert [name for name, _ in await host.waiting()] == ["evt_1"]
+        host._merge = None
+        await host.later(3_600)
+        assert await host.waiting() == []
+        assert host.inbox.given_up == 0
+
+    run_virtual(main())
+
+
+def test_the_time_a_payment_was_parked_does_not_count_as_waiting():
+    async def main():
+        host = Host(merge=raising(PaymentParkedError("parked")))
+        await host.hear(said())
+        await park_for_days(host, 20)
+        host._merge = raising(OverloadedError("full"))
+        took_s = await until_given_up(host)
+        assert 3 * 86_400 - 3_600 < took_s <= 3 * 86_400
+        assert host.inbox.given_up == 1
+        assert host.inbox._parked_at == {}
+
+    run_virtual(main())
+
+
 def test_what_waited_while_the_engine_was_down_gets_one_more_try():
     async def main():
         host = Host(merge=answering(False, True))
@@ -287,8 +334,37 @@ def test_a_conflict_of_which_the_payment_could_not_be_told_is_not_acknowledged()
             host._merge = raising(error)
             with pytest.raises(type(error)):
                 await host.hear(said(outcome=b.hard()))
-        host._merge = raising(PaymentParkedError("parked"))
+        host._merge = None
         assert await host.hear(said(outcome=b.hard())) is Receipt.CONFLICT
+
+    run_virtual(main())
+
+
+def test_a_conflict_about_a_payment_that_is_not_there_or_parked_is_refused_until_it_can_be_told():
+    async def main():
+        host = Host(merge=answering(True, False, True))
+        await host.hear(said())
+        other = said(outcome=b.hard())
+        told = "^alpha's event contradicts an earlier one with its id, and its payment cannot be told of it now$"
+        with pytest.raises(OverloadedError, match=told):
+            await host.hear(other)
+        assert await host.hear(other) is Receipt.CONFLICT
+        host._merge = raising(PaymentParkedError("parked"))
+        with pytest.raises(PaymentParkedError, match="^parked$"):
+            await host.hear(other)
+        assert await host.waiting() == []
+
+    run_virtual(main())
+
+
+def test_what_is_new_beside_a_conflict_that_cannot_be_told_is_told_all_the_same():
+    async def main():
+        host = Host()
+        await host.hear(said("evt_1"))
+        host._merge = answering(True, False)
+        with pytest.raises(OverloadedError):
+            await host.hear(said("evt_1", outcome=b.hard()), said("evt_2"))
+        assert host.told[1:] == [("alpha", "evt_2", False), ("alpha", "evt_1", True)]
 
     run_virtual(main())
 

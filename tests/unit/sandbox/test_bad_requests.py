@@ -118,10 +118,13 @@ async def test_web_pages_cannot_use_the_operators_endpoints():
 
 
 @virtually
-async def test_health_needs_no_key():
-    async with Rig() as rig:
-        answer = await rig.client.get("/v1/health", headers={"authorization": ""})
-        assert (answer.status_code, answer.json()) == (200, {"status": "up"})
+async def test_health_needs_no_key_and_tells_what_a_key_protects():
+    usual = {"status": "up", "key_covers_failures": True, "key_window_s": 86_400.0}
+    told = {"status": "up", "key_covers_failures": False, "key_window_s": 60.0}
+    for settings, expected in (({}, usual), ({"keeps_failures": False, "key_window_s": 60.0}, told)):
+        async with Rig(**settings) as rig:
+            answer = await rig.client.get("/v1/health", headers={"authorization": ""})
+            assert (answer.status_code, answer.json()) == (200, expected)
 
 
 @virtually

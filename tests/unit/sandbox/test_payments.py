@@ -36,6 +36,7 @@ async def test_a_manual_charge_reserves_and_the_capture_collects():
             "id": "",
             "reference": "c1",
             "payment": payment,
+            "payment_reference": "r1",
             "amount": 1000,
             "currency": "USD",
             "status": "succeeded",

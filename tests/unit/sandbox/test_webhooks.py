@@ -38,6 +38,7 @@ async def test_every_change_is_told_signed_and_with_the_object_as_it_became():
         assert all(is_signed(each) and age_s(each) == 0 for each in rig.received)
         told = [event["data"] for _, event in rig.received]
         assert (told[0]["object"], told[0]["status"], told[0]["capture"]) == ("payment", "authorized", "manual")
+        assert [each["payment_reference"] for each in told[1:3]] == ["r1", "r1"]
         assert told[1:3] == [(await rig.find_operation(name))[0] for name in ("c1", "f1")]
         assert (told[3]["reference"], told[3]["amount"], told[3]["currency"]) == ("r1", 10, "USD")
         assert len({event["id"] for _, event in rig.received}) == 4
