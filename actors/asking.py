@@ -91,7 +91,6 @@ class Asking:
             return None
         step = first_step(contract, sent, self._services.now())
         if step is Purpose.RESEND and (sent.reference or not self._may_resend(payment, sent, contract, begun_s)):
-            # A gateway that has answered before answers a resend with the same words.
             return None
         return step
 
@@ -134,7 +133,8 @@ class Asking:
         asked = Asked(
             asked_at=asked_at,
             is_alone=result.is_alone and self._is_late_enough(contract, sent, result),
-            may_send_again=now >= sent.started_at and _may_send_again(payment, sent),
+            # A gateway that has answered before answers a resend with the same words.
+            may_send_again=not sent.reference and now >= sent.started_at and _may_send_again(payment, sent),
             start_delay_s=2 * services.config.answer_grace_s,
         )
         return judge_absence(contract, payment, sent, asked, now)

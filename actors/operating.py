@@ -41,6 +41,7 @@ _MISFITS = frozenset(
         Rejection.NOTHING_LEFT_TO_CAPTURE,
         Rejection.NOTHING_LEFT_TO_REFUND,
         Rejection.INCIDENT_IS_OPEN,
+        Rejection.TOO_MANY_OPERATIONS,
         Rejection.CAPTURE_IN_PROGRESS,
         Rejection.VOID_IN_PROGRESS,
     }

@@ -26,6 +26,8 @@ from aegispay.domain.state import OperationKind, OperationStatus, PaymentState
 Events = tuple[e.Event, ...]
 Decision = Events | Rejection
 
+OPERATIONS_MAX = 1_000
+"""Captures, voids and refunds of one payment: far more than any shop needs, few enough to be read in a moment."""
 _CANCEL_TRIES_MAX = 20
 """With the pauses between them, the last of these is made after about half a day."""
 
@@ -107,6 +109,8 @@ def decide_request_operation(payment: Payment, command: c.RequestOperation) -> D
     known = payment.find_operation(command.operation_id)
     if known is not None:
         return _repeated(known, command)
+    if len(payment.operations) >= OPERATIONS_MAX:
+        return Rejection.TOO_MANY_OPERATIONS
     match command.kind:
         case OperationKind.CAPTURE:
             return _capture(payment, command)

@@ -29,6 +29,7 @@ class Rejection(StrEnum):
     NOT_YET_EXPIRED = "not_yet_expired"
     NOTHING_LEFT_TO_CAPTURE = "nothing_left_to_capture"
     NOTHING_LEFT_TO_REFUND = "nothing_left_to_refund"
+    TOO_MANY_OPERATIONS = "too_many_operations"
     INCIDENT_IS_OPEN = "incident_is_open"
     NOT_IN_DOUBT = "not_in_doubt"
     NO_SUCH_OPEN_INCIDENT = "no_such_open_incident"

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -91,7 +92,7 @@ async def trade(folder: Path, task: dict[str, Any]) -> None:
         begun_at = time.monotonic()
         say("canary", told=await _write(aegis), at=begun_at)
         if task.get("until_quiet"):
-            await _until_quiet(aegis)
+            await _until_quiet(aegis, task["ledgers"])
             say("quiet")
         say("end")
 
@@ -192,7 +193,10 @@ async def _step(aegis: AegisPay, payment_id: str, step: Step) -> None:
                 await _patiently(lambda: aegis.refund_payment(payment_id, idempotency_key=step.key, amount=amount))
             case _:
                 await _patiently(lambda: aegis.cancel_payment(payment_id, idempotency_key=step.key))
-    await _becomes(aegis, payment_id, lambda payment: not payment.in_doubt and not payment.has_open_operation)
+    payment = await _becomes(aegis, payment_id, lambda payment: not payment.in_doubt and not payment.has_open_operation)
+    for operation in payment.operations:
+        if operation.status is OperationStatus.SUCCEEDED:
+            say("told", payment_id=payment_id, operation_id=operation.id)
 
 
 async def _patiently(ask: Callable[[], Awaitable[Payment]]) -> None:
@@ -200,26 +204,38 @@ async def _patiently(ask: Callable[[], Awaitable[Payment]]) -> None:
         await ask()
 
 
-async def _until_quiet(aegis: AegisPay) -> None:
-    """Wait until nothing is open but what waits for a person."""
-    for _ in range(int(_PATIENCE_S / 0.1)):
-        if not [payment async for payment in _open_payments(aegis)]:
+async def _until_quiet(aegis: AegisPay, ledgers: list[str]) -> None:
+    """Wait until nothing is open but what waits for a person, and the providers have told all that they had to tell."""
+    for _ in range(int(2 * _PATIENCE_S / 0.1)):
+        if not any(map(_has_news, ledgers)) and not [payment async for payment in _open_payments(aegis)]:
             return
         await _pause(0.1)
     left = [f"{payment!r} {payment.doubts} {payment.operations}" async for payment in _open_payments(aegis)]
     say("not_quiet", payments=left)
 
 
+def _has_news(ledger: str) -> bool:
+    with contextlib.closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as books:
+        (waiting,) = books.execute("SELECT count(*) FROM deliveries WHERE due_at IS NOT NULL").fetchone()
+    return bool(waiting)
+
+
 async def _open_payments(aegis: AegisPay) -> Any:
-    for filters in ({"in_doubt": True}, {"state": PaymentState.PROCESSING}, {"state": PaymentState.AUTHENTICATED}):
-        page = await aegis.list_payments(limit=1_000, **filters)
+    """Yield what has still to be carried out and does not wait for a person."""
+    after: str | None = None
+    while True:
+        page = await aegis.list_payments(limit=1_000, **({} if after is None else {"after": after}))
         for payment in page.payments:
-            if not any(incident.is_open for incident in payment.incidents):
+            waits_for_somebody = any(incident.is_open for incident in payment.incidents)
+            is_unwanted = payment.is_cancel_requested and payment.unwanted_minor > 0
+            is_at_work = payment.state in {PaymentState.PROCESSING, PaymentState.AUTHENTICATED}
+            is_sending = any(operation.status is OperationStatus.REQUESTED for operation in payment.operations)
+            is_open = payment.in_doubt or is_unwanted or is_at_work
+            if is_sending or (is_open and not waits_for_somebody):
                 yield payment
-    page = await aegis.list_payments(limit=1_000)
-    for payment in page.payments:
-        if any(operation.status is OperationStatus.REQUESTED for operation in payment.operations):
-            yield payment
+        after = page.next_cursor
+        if after is None:
+            return
 
 
 async def _pause(seconds: float) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aegispay import OperationStatus
 from aegispay.sandbox.faults import Fault
 from tests.integration.sandbox.process import SandboxProcess
 from tests.kill.launch import Launcher
@@ -92,6 +93,7 @@ class Torture:
         self._report = Report(plan)
         self._relay = Relay()
         self._launchers: list[Launcher] = []
+        self._told: set[tuple[str, str]] = set()
         self._providers = {name: SandboxProcess(_made(folder / name)) for name in GATEWAYS}
 
     def run(self) -> Report:
@@ -179,6 +181,8 @@ class Torture:
                 self._relay.target = line["port"]
             case "done":
                 self._left.discard(line["number"])
+            case "told":
+                self._told.add((line["payment_id"], line["operation_id"]))
             case "not_quiet":
                 self._report.problems += [f"not settled: {payment}" for payment in line["payments"]]
             case "dead" if line["status"] not in {0, -signal.SIGKILL}:
@@ -218,7 +222,8 @@ class Torture:
             self._report.faults += sum(request["fault"] is not None for request in provider.requests())
             provider.admin("DELETE", "/admin/faults")
         launcher = self._launcher(stack)
-        said = self._drain(self._start(launcher, until_quiet=True))
+        ledgers = [str(provider.ledger) for provider in self._providers.values()]
+        said = self._drain(self._start(launcher, until_quiet=True, ledgers=ledgers))
         if self._left:
             self._report.problems.append(f"orders never carried out: {sorted(self._left)}")
         if not any(line["kind"] == "quiet" for line in said):
@@ -233,6 +238,10 @@ class Torture:
         report.incidents = Counter(i.reason.value for p in payments.values() for i in p.incidents if i.is_open)
         report.captured_minor = sum(payment.captured_minor for payment in payments.values())
         report.refunded_minor = sum(payment.refunded_minor for payment in payments.values())
+        for payment_id, operation_id in sorted(self._told):
+            operation = payments[payment_id].find_operation(operation_id)
+            if operation is None or operation.status is not OperationStatus.SUCCEEDED:
+                report.problems.append(f"{operation_id} was told to have succeeded and is {operation}")
         explained = sum(request["fault"] in _CONTRADICTIONS for request in wire)
         if sum(report.incidents.values()) > explained:
             report.problems.append(f"{dict(report.incidents)} incidents, but only {explained} faults that explain one")

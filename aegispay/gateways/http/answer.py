@@ -16,7 +16,7 @@ class HttpCall:
     Attributes:
         path: below the base address, beginning with a slash, already quoted.
         content: the body, byte for byte; never shown, for it may hold card data.
-        timeout_s: how long the whole call may take.
+        timeout_s: how long the whole call may take, from when it is given to the transport.
     """
 
     method: str

@@ -7,6 +7,7 @@ back without waiting in between, and a request that failed is never tried on ano
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -23,26 +24,42 @@ _STARTS = {
     "http11.receive_response_headers.started": Phase.READ,
 }
 """Which step begins with which of httpcore's trace events."""
+_BEFORE_BYTES_LEAVE = frozenset({"http11.send_request_headers.started", "http11.send_request_body.started"})
 
 
 class PoolFullError(Exception):
     """As many requests are under way as there may be connections; this one was not sent."""
 
 
+class TooLateError(TimeoutError):
+    """The call's time was over before these bytes could be written; they were not."""
+
+
 class Progress:
-    """Follows one request through httpcore's trace events.
+    """Follows one request through httpcore's trace events, and stops it where it would be written too late.
+
+    Args:
+        write_before: the running loop's time at which the call is over, in seconds.
 
     Attributes:
         phase: the step it is in, or failed in.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, write_before: float) -> None:
         self.phase = Phase.POOL
+        self._write_before = write_before
         self._socket: httpcore.AsyncNetworkStream | None = None
         self._is_write_broken = False
 
     async def __call__(self, event: str, info: dict[str, Any]) -> None:
-        """Take in one trace event."""
+        """Take in one trace event.
+
+        Raises:
+            TooLateError: bytes would be written although the call is over.
+        """
+        # A process that stood still resumes where it was: its next write comes before the timer that ends the call.
+        if event in _BEFORE_BYTES_LEAVE and asyncio.get_running_loop().time() >= self._write_before:
+            raise TooLateError
         if event == "connection.connect_tcp.complete":
             self._socket = info["return_value"]
         elif event in {"http11.send_request_headers.failed", "http11.send_request_body.failed"}:
@@ -89,6 +106,7 @@ class Connections(httpx.AsyncBaseTransport):
 
         Raises:
             PoolFullError: it was not sent.
+            TooLateError: it was not sent, or no more than its head.
             httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError: as far as it got.
         """
         if self._active >= self._connections_max:

@@ -53,8 +53,12 @@ class HttpTransport:
         return self._client().connections
 
     async def send(self, call: HttpCall) -> HttpAnswer | NoAnswer:
-        """Send the request once and return what came of it; it raises nothing but its own cancellation."""
-        progress = Progress()
+        """Send the request once and return what came of it; it raises nothing but its own cancellation.
+
+        Nothing is written once `call.timeout_s` have passed since this was called, however long the process stood
+        still in between.
+        """
+        progress = Progress(write_before=asyncio.get_running_loop().time() + call.timeout_s)
         try:
             async with asyncio.timeout(call.timeout_s):
                 return await self._client().send(call, progress)

@@ -18,7 +18,7 @@ CLIENTS = 4
 def test_it_says_where_it_listens_and_stops_in_order(sandbox):
     assert sandbox.port > 0
     with client_of(sandbox) as client:
-        assert client.get("/v1/health").json() == {"status": "up"}
+        assert client.get("/v1/health").json()["status"] == "up"
     assert sandbox.stop() == 0
     assert sandbox.errors() == ""
 

@@ -350,7 +350,7 @@ def test_a_conflict_about_a_payment_that_is_not_there_or_parked_is_refused_until
             await host.hear(other)
         assert await host.hear(other) is Receipt.CONFLICT
         host._merge = raising(PaymentParkedError("parked"))
-        with pytest.raises(PaymentParkedError, match="^parked$"):
+        with pytest.raises(PaymentParkedError, match=r"^parked$"):
             await host.hear(other)
         assert await host.waiting() == []
 
