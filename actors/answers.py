@@ -40,6 +40,10 @@ _AMOUNT_MAX = 10**18
 _CODE_LENGTH_MAX = 100
 _MESSAGE_LENGTH_MAX = 500
 """What a gateway says is kept for ever: long enough to tell, too short for a dump of its internals."""
+_URL_LENGTH_MAX = 8_192
+"""Characters, as browsers and servers take them."""
+_PAYLOAD_LENGTH_MAX = 65_536
+"""Characters: a form that sends itself fits in, a document does not."""
 
 Answer = Outcome | NotFound
 
@@ -108,7 +112,27 @@ def readable(answer: object, contract: GatewayContract) -> Outcome:
         outcome = _ADAPTER.validate_json(_ADAPTER.dump_json(answer, warnings=False))
     except (ValidationError, ValueError, TypeError):
         return _unreadable(answer)
-    return _without_card_data(outcome) if _is_free_of_cards(outcome, contract) else _unreadable(answer)
+    if not _is_bounded(outcome) or not _is_free_of_cards(outcome, contract):
+        return _unreadable(answer)
+    return _without_card_data(outcome)
+
+
+def _is_bounded(outcome: Outcome) -> bool:
+    """Look at what cannot be shortened: part of an id, of an address or of a form is none."""
+    match outcome:
+        case Pending():
+            return _is_reference(outcome.reference)
+        case Duplicate():
+            return outcome.reference is None or _is_reference(outcome.reference)
+        case RequiresAction(reference=reference, action=action):
+            is_short = len(action.url or "") <= _URL_LENGTH_MAX and len(action.payload or "") <= _PAYLOAD_LENGTH_MAX
+            return is_short and _is_reference(reference)
+        case _:
+            return True
+
+
+def _is_reference(text: object) -> bool:
+    return isinstance(text, str) and 0 < len(text) <= _REFERENCE_LENGTH_MAX and text.isprintable()
 
 
 def _is_free_of_cards(outcome: Outcome, contract: GatewayContract) -> bool:
@@ -131,12 +155,9 @@ def _is_card_like(reference: str | None, contract: GatewayContract) -> bool:
 
 def _is_sound(approved: Approved) -> bool:
     """Say whether an approval can be kept: adapters are not type-checked at run time."""
-    reference: object = approved.reference
     currency: object = approved.currency
     return (
-        isinstance(reference, str)
-        and 0 < len(reference) <= _REFERENCE_LENGTH_MAX
-        and reference.isprintable()
+        _is_reference(approved.reference)
         and type(approved.amount_minor) is int
         and abs(approved.amount_minor) <= _AMOUNT_MAX
         and type(approved.is_partial) is bool

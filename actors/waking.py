@@ -10,9 +10,10 @@ from aegispay.domain import commands as c
 from aegispay.domain.evidence import Evidence
 from aegispay.domain.keys import cancel_id, operation_key
 from aegispay.domain.outcome import OutcomeUnknown, Reason
-from aegispay.domain.payment import Attempt, Operation, Payment, Sent, cancel_again_at
+from aegispay.domain.payment import Attempt, Operation, Payment, Sent
 from aegispay.domain.resolution import Purpose
 from aegispay.domain.state import AttemptStatus, OperationStatus, PaymentState
+from aegispay.domain.timers import cancel_again_at
 
 _ASK_AGAIN_S = 10.0
 """How soon a gateway is asked again about an action whose time is over, when it could not say."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import threading
 from collections.abc import Coroutine, Iterable, Mapping
@@ -30,7 +31,8 @@ class BlockingAegisPay:
     """`AegisPay` without ``await``: the same methods, arguments, answers and errors, from any thread.
 
     Use it as ``with BlockingAegisPay("payments.db", gateways=[...]) as aegis:``. Gateways run on the engine's own
-    loop thread. Every method may be called from many threads at once.
+    loop thread. Every method may be called from many threads at once, of the process that opened it: a fork inherits
+    no threads, so a forked child is refused with `EngineClosedError` and opens an engine of its own.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class BlockingAegisPay:
         self._engine = AegisPay(database, gateways=gateways, config=config, clock=clock, random_source=random_source)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._opened_by = 0
 
     def __repr__(self) -> str:
         """Show what the engine inside shows."""
@@ -61,8 +64,10 @@ class BlockingAegisPay:
 
     def open(self) -> None:
         """Start the loop thread and open the engine; see `AegisPay.open`."""
+        self._refuse_fork()
         if self._loop is not None:
             return
+        self._opened_by = os.getpid()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="aegispay", daemon=True)
         self._thread.start()
@@ -73,8 +78,11 @@ class BlockingAegisPay:
             raise
 
     def close(self) -> None:
-        """Close the engine and end the loop thread; see `AegisPay.close`. Idempotent."""
-        if self._loop is None:
+        """Close the engine and end the loop thread; see `AegisPay.close`. Idempotent.
+
+        In a forked child it does nothing: the engine is the parent's, and so are the sockets its loop wakes up by.
+        """
+        if self._loop is None or self._is_forked():
             return
         try:
             self._run(self._engine.close())
@@ -111,6 +119,7 @@ class BlockingAegisPay:
 
     def payment_ref(self, payment_id: str) -> ActorRef[Any]:
         """See `AegisPay.payment_ref`; ``ref.ask(message)`` blocks as pykka's does."""
+        self._refuse_fork()
         return self._engine.payment_ref(payment_id)
 
     def capture_payment(
@@ -228,17 +237,33 @@ class BlockingAegisPay:
         return self._run(self._engine.supervision_tree())
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        loop = self._loop
-        if loop is None:
+        try:
+            loop = self._loop_to_wait_for()
+        except EngineClosedError:
             work.close()
+            raise
+        return asyncio.run_coroutine_threadsafe(work, loop).result()
+
+    def _loop_to_wait_for(self) -> asyncio.AbstractEventLoop:
+        self._refuse_fork()
+        if self._loop is None:
             raise EngineClosedError("the engine is not open")
         if threading.current_thread() is self._thread:
-            work.close()
             raise EngineClosedError(
                 "a blocking call on the engine's own loop thread would never return",
                 hint="Inside gateways and callbacks, use the awaitable AegisPay.",
             )
-        return asyncio.run_coroutine_threadsafe(work, loop).result()
+        return self._loop
+
+    def _refuse_fork(self) -> None:
+        if self._is_forked():
+            raise EngineClosedError(
+                f"the engine was opened by process {self._opened_by}, and this is a fork of it",
+                hint="Make and open the engine after the fork, in the process that uses it.",
+            )
+
+    def _is_forked(self) -> bool:
+        return self._loop is not None and self._opened_by != os.getpid()
 
     def _stop_loop(self) -> None:
         loop, self._loop = self._loop, None

@@ -15,7 +15,7 @@ import pydantic
 from aegispay.actors.answers import readable
 from aegispay.domain.card_data import is_card_like_id
 from aegispay.domain.contract import GatewayContract
-from aegispay.domain.keys import payment_of
+from aegispay.domain.keys import is_ours
 from aegispay.domain.notification import Notification, NotificationKind
 from aegispay.domain.outcome import OutcomeUnknown, Reason
 from aegispay.errors import (
@@ -299,6 +299,5 @@ def _is_sound(text: object) -> bool:
 
 
 def _may_be_card(text: str, contract: GatewayContract) -> bool:
-    is_ours = payment_of(text) is not None
     is_number = contract.numeric_references and text.isdecimal()
-    return not is_ours and not is_number and is_card_like_id(text)
+    return not is_ours(text) and not is_number and is_card_like_id(text)

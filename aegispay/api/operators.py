@@ -115,6 +115,8 @@ class OperatorMethods(EngineLife):
             UnknownGatewayError: no such gateway, or it sends no webhooks.
             WebhookRefusedError: not genuine, too old, too large or unreadable; nothing was kept.
             StoreError: it could not be kept, so the gateway must send it again.
+            OverloadedError, PaymentParkedError: it contradicts an earlier one and its payment cannot be told, so the
+                gateway must send it again.
         """
         assembly = self._open_assembly()
         entry = assembly.gateways.get(gateway) if isinstance(gateway, str) else None

@@ -17,9 +17,10 @@ from aegispay.domain.decide_operation import (
 from aegispay.domain.decide_outcome import decide_outcome, failed_like_last_attempt
 from aegispay.domain.lapse import lapse
 from aegispay.domain.outcome import NotProcessed, Reason
-from aegispay.domain.payment import Payment, expiry_warning_at
+from aegispay.domain.payment import Payment
 from aegispay.domain.rejection import Rejection
 from aegispay.domain.state import PaymentState
+from aegispay.domain.timers import expiry_warning_at
 from aegispay.domain.transitions import commands
 
 Events = tuple[e.Event, ...]

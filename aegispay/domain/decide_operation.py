@@ -18,10 +18,11 @@ from aegispay.domain.outcome import (
     Reason,
     RequiresAction,
 )
-from aegispay.domain.payment import Operation, Payment, cancel_again_at
+from aegispay.domain.payment import Operation, Payment
 from aegispay.domain.rejection import Rejection
 from aegispay.domain.retry import Failed
 from aegispay.domain.state import OperationKind, OperationStatus, PaymentState
+from aegispay.domain.timers import cancel_again_at
 
 Events = tuple[e.Event, ...]
 Decision = Events | Rejection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 from aegispay.domain.ids import is_payment_id
 from aegispay.domain.state import OperationKind
@@ -31,6 +32,14 @@ def cancel_id(payment_id: str, number: int) -> str:
 def operation_key(reference: str, gateway: str) -> str:
     """Return the outbound idempotency key of an operation: never shared between gateways, nor with a charge."""
     return f"{reference}-{gateway}"
+
+
+_OURS = re.compile(r"[^-]+-(?:a[0-9]{1,4}|cancel(?:-[0-9]{1,4})?|(?:capture|void|refund)-[0-9a-f]{16})")
+
+
+def is_ours(reference: str) -> bool:
+    """Return whether a reference has the very form of those made here, so that nothing else can hide in it."""
+    return payment_of(reference) is not None and _OURS.fullmatch(reference) is not None
 
 
 def payment_of(reference: str) -> str | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from aegispay.domain.payment import Payment, wake_at
+from aegispay.domain.payment import Payment
 from aegispay.domain.state import PaymentState
+from aegispay.domain.timers import wake_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

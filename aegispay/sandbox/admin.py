@@ -84,6 +84,7 @@ class Admin:
         """Return the endpoints, to be mounted under ``/admin``."""
         return [
             Route("/webhooks", self._register, methods=["POST"]),
+            Route("/webhooks", self._webhooks, methods=["GET"]),
             Route("/faults", self._arm, methods=["POST"]),
             Route("/faults", self._disarm, methods=["DELETE"]),
             Route("/plan", self._set_plan, methods=["POST"]),
@@ -99,6 +100,11 @@ class Admin:
         with self._books.transaction():
             self._outbox.register(wanted.url, wanted.secret)
         return JSONResponse({"url": wanted.url}, 201)
+
+    async def _webhooks(self, request: Request) -> Response:
+        await _content(request)
+        with self._books.transaction():
+            return JSONResponse({"endpoints": self._outbox.addresses(), "waiting": self._outbox.waiting()})
 
     async def _arm(self, request: Request) -> Response:
         wanted = parse(_Fault, await _content(request))

@@ -51,6 +51,10 @@ class Outbox:
             secret,
         )
 
+    def addresses(self) -> list[str]:
+        """Return where webhooks are sent."""
+        return [url for (url,) in self._database.rows("SELECT url FROM endpoints ORDER BY id")]
+
     def endpoints(self) -> list[int]:
         """Return the numbers of all endpoints."""
         return [number for (number,) in self._database.rows("SELECT id FROM endpoints ORDER BY id")]

@@ -9,8 +9,8 @@ from typing import Any
 from aegispay import Attempt, Operation, Payment, PaymentState
 from aegispay.domain.evolve import evolve
 from aegispay.domain.invariants import violations
-from aegispay.domain.payment import wake_at
 from aegispay.domain.projection import PaymentRow, project
+from aegispay.domain.timers import wake_at
 from aegispay.gateways.ledger import LedgerEntry
 from aegispay.ports import GatewayRequest, StoredEvent
 from aegispay.testing import run_virtual

@@ -19,9 +19,10 @@ from aegispay.domain.evidence import Evidence
 from aegispay.domain.evolve import replay
 from aegispay.domain.invariants import check
 from aegispay.domain.outcome import Duplicate, NotProcessed, Reason
-from aegispay.domain.payment import Payment, wake_at
+from aegispay.domain.payment import Payment
 from aegispay.domain.rejection import Rejection
 from aegispay.domain.state import OperationKind, PaymentState
+from aegispay.domain.timers import wake_at
 from tests import builders as b
 from tests.unit.domain.stories import STORIES, told
 

@@ -16,9 +16,10 @@ from aegispay.domain.decide import decide
 from aegispay.domain.evolve import replay
 from aegispay.domain.invariants import check
 from aegispay.domain.outcome import Pending
-from aegispay.domain.payment import Payment, wake_at
+from aegispay.domain.payment import Payment
 from aegispay.domain.rejection import Rejection
 from aegispay.domain.state import OperationKind, OperationStatus, PaymentState
+from aegispay.domain.timers import wake_at
 from tests import builders as b
 
 S, K = PaymentState, OperationKind

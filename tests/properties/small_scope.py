@@ -16,8 +16,9 @@ from aegispay.domain.evidence import Evidence
 from aegispay.domain.evolve import evolve
 from aegispay.domain.keys import cancel_id
 from aegispay.domain.outcome import Declined, DeclineKind, Pending, Reason
-from aegispay.domain.payment import Operation, Payment, cancel_again_at, wake_at
+from aegispay.domain.payment import Operation, Payment
 from aegispay.domain.rejection import Rejection
+from aegispay.domain.timers import cancel_again_at, wake_at
 from tests import builders as b
 
 ATTEMPTS_MAX = 2

@@ -30,10 +30,11 @@ from aegispay.domain.outcome import (
     Pending,
     Reason,
 )
-from aegispay.domain.payment import Payment, wake_at
+from aegispay.domain.payment import Payment
 from aegispay.domain.rejection import Rejection
 from aegispay.domain.retry import RetryPolicy
 from aegispay.domain.state import AttemptStatus, OperationKind, OperationStatus, PaymentState
+from aegispay.domain.timers import wake_at
 from aegispay.domain.transitions import targets
 from tests import builders as b
 from tests.properties.books import Books

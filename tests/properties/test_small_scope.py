@@ -15,9 +15,10 @@ from aegispay.domain.decide import decide
 from aegispay.domain.invariants import violations
 from aegispay.domain.keys import cancel_id
 from aegispay.domain.outcome import Reason
-from aegispay.domain.payment import Payment, wake_at
+from aegispay.domain.payment import Payment
 from aegispay.domain.rejection import Rejection
 from aegispay.domain.state import AttemptStatus, OperationKind, OperationStatus, PaymentState
+from aegispay.domain.timers import wake_at
 from tests.properties.small_scope import Step, own_tries, steps
 
 S = PaymentState

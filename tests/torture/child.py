@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import socket
-import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -92,7 +91,7 @@ async def trade(folder: Path, task: dict[str, Any]) -> None:
         begun_at = time.monotonic()
         say("canary", told=await _write(aegis), at=begun_at)
         if task.get("until_quiet"):
-            await _until_quiet(aegis, task["ledgers"])
+            await _until_quiet(aegis, list(task["urls"].values()))
             say("quiet")
         say("end")
 
@@ -204,20 +203,21 @@ async def _patiently(ask: Callable[[], Awaitable[Payment]]) -> None:
         await ask()
 
 
-async def _until_quiet(aegis: AegisPay, ledgers: list[str]) -> None:
+async def _until_quiet(aegis: AegisPay, providers: list[str]) -> None:
     """Wait until nothing is open but what waits for a person, and the providers have told all that they had to tell."""
     for _ in range(int(2 * _PATIENCE_S / 0.1)):
-        if not any(map(_has_news, ledgers)) and not [payment async for payment in _open_payments(aegis)]:
+        if not await _have_news(providers) and not [payment async for payment in _open_payments(aegis)]:
             return
         await _pause(0.1)
     left = [f"{payment!r} {payment.doubts} {payment.operations}" async for payment in _open_payments(aegis)]
     say("not_quiet", payments=left)
 
 
-def _has_news(ledger: str) -> bool:
-    with contextlib.closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as books:
-        (waiting,) = books.execute("SELECT count(*) FROM deliveries WHERE due_at IS NOT NULL").fetchone()
-    return bool(waiting)
+async def _have_news(providers: list[str]) -> bool:
+    """Return whether a provider has still to deliver a webhook."""
+    async with httpx.AsyncClient(trust_env=False, timeout=5.0) as operator:
+        answers = [await operator.get(f"{url}/admin/webhooks") for url in providers]
+    return any(answer.json()["waiting"] for answer in answers)
 
 
 async def _open_payments(aegis: AegisPay) -> Any:

@@ -222,8 +222,7 @@ class Torture:
             self._report.faults += sum(request["fault"] is not None for request in provider.requests())
             provider.admin("DELETE", "/admin/faults")
         launcher = self._launcher(stack)
-        ledgers = [str(provider.ledger) for provider in self._providers.values()]
-        said = self._drain(self._start(launcher, until_quiet=True, ledgers=ledgers))
+        said = self._drain(self._start(launcher, until_quiet=True))
         if self._left:
             self._report.problems.append(f"orders never carried out: {sorted(self._left)}")
         if not any(line["kind"] == "quiet" for line in said):

@@ -11,7 +11,6 @@ from aegispay import (
     CaptureSupport,
     GatewayContract,
     LookupAuthority,
-    NotFound,
     OutcomeUnknown,
     PaymentNotFoundError,
     PaymentState,
@@ -300,11 +299,12 @@ async def test_a_process_that_dies_between_noting_the_return_and_the_gateways_an
         await elapse(86_400)
 
     async def lookup(request):
-        return approved[0] if approved else NotFound()
+        return approved[0] if approved else wanted
 
     odd = telling(world, complete, lookup=lookup, contract=GatewayContract(capture=CaptureSupport.MULTIPLE))
     async with world.engine(odd, shutdown_s=1) as aegis:
         before = await challenged(aegis)
+        wanted = RequiresAction(reference=before.attempts[0].reference, action=before.action)
         telling_it = asyncio.create_task(aegis.complete_action(before.id))
         await elapse(2.0)
     await asyncio.gather(telling_it, return_exceptions=True)

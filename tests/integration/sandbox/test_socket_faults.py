@@ -90,7 +90,7 @@ def test_a_shut_door_drops_idle_connections(sandbox):
     with socket.create_connection(("127.0.0.1", sandbox.port), timeout=LONG_S) as idle:
         idle.sendall(b"GET /v1/health HTTP/1.1\r\nhost: x\r\n\r\n")
         answer = b""
-        while not answer.endswith(b'{"status":"up"}'):
+        while not answer.endswith(b"}"):
             answer += idle.recv(65_536)
         sandbox.admin("POST", "/admin/faults", {"fault": "refuse_connection"})
         assert idle.recv(65_536) == b""

@@ -7,9 +7,9 @@ import pytest
 from aegispay.domain.decide import decide
 from aegispay.domain.invariants import check
 from aegispay.domain.outcome import Declined, DeclineKind, Reason
-from aegispay.domain.payment import wake_at
 from aegispay.domain.rejection import Rejection
 from aegispay.domain.state import PaymentState
+from aegispay.domain.timers import wake_at
 from tests import builders as b
 
 WEEK = timedelta(days=7)

@@ -11,9 +11,10 @@ from aegispay.domain.delays import CHECK_DELAYS_S
 from aegispay.domain.invariants import check
 from aegispay.domain.keys import cancel_id
 from aegispay.domain.outcome import GatewayMisconfigured, InvalidRequest, NotProcessed, Reason
-from aegispay.domain.payment import Payment, cancel_again_at, wake_at
+from aegispay.domain.payment import Payment
 from aegispay.domain.rejection import Rejection
 from aegispay.domain.state import OperationKind, OperationStatus, PaymentState
+from aegispay.domain.timers import cancel_again_at, wake_at
 from tests import builders as b
 
 UNSUPPORTED = NotProcessed(reason=Reason.UNSUPPORTED)

@@ -9,9 +9,10 @@ from aegispay.domain.decide import decide
 from aegispay.domain.invariants import check
 from aegispay.domain.keys import cancel_id
 from aegispay.domain.outcome import ActionKind, NextAction, Reason
-from aegispay.domain.payment import Payment, wake_at
+from aegispay.domain.payment import Payment
 from aegispay.domain.rejection import Rejection
 from aegispay.domain.state import AttemptStatus, PaymentState
+from aegispay.domain.timers import wake_at
 from tests import builders as b
 
 S = PaymentState

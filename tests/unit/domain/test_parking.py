@@ -5,9 +5,9 @@ import pytest
 from aegispay.domain import commands as c
 from aegispay.domain.decide import decide
 from aegispay.domain.outcome import Reason
-from aegispay.domain.payment import wake_at
 from aegispay.domain.rejection import Rejection
 from aegispay.domain.state import PaymentState
+from aegispay.domain.timers import wake_at
 from tests import builders as b
 from tests.samples import COMMANDS
 

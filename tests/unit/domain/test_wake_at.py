@@ -6,9 +6,9 @@ import pytest
 
 from aegispay.domain import commands as c
 from aegispay.domain.outcome import ActionKind, NextAction
-from aegispay.domain.payment import wake_at
 from aegispay.domain.projection import project
 from aegispay.domain.state import PaymentState
+from aegispay.domain.timers import wake_at
 from tests import builders as b
 
 S = PaymentState

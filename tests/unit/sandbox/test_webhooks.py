@@ -220,3 +220,15 @@ async def test_a_webhook_comes_again_under_its_id_with_another_amount():
         assert (first["webhook-id"], told["data"]["amount"]) == (second["webhook-id"], 1000)
         assert changed["data"]["amount"] == 1001
         assert all(is_signed(each) for each in rig.received)
+
+
+@virtually
+async def test_the_operator_sees_where_webhooks_go_and_how_many_wait():
+    async with Rig() as rig:
+        await rig.subscribe()
+        await rig.authorize()
+        await rig.later(1)
+        found = (await rig.admin("GET", "/webhooks")).json()
+        assert len(found["endpoints"]) == 1
+        assert found["waiting"] == 0
+        assert SECRET not in str(found)
