@@ -103,6 +103,22 @@ def test_absence_is_proven_only_when_the_last_possible_resend_would_be_visible()
 
 
 @pytest.mark.parametrize(
+    ("earlier", "proven_s"),
+    [
+        ({"settles_s": 90.0}, 90),
+        ({"settles_s": 10.0}, 50),
+        ({"resends_until": at(100)}, 150),
+        ({"completed_at": at(70)}, 120),
+        ({"completed_at": at(70), "settles_s": 90.0}, 160),
+    ],
+)
+def test_what_an_earlier_contract_or_the_payers_return_allowed_is_waited_for_too(earlier, proven_s):
+    sent = replace(ATTEMPT, **earlier)
+    assert not proves_absence(NO_KEYS, sent, at(proven_s - 0.001))
+    assert proves_absence(NO_KEYS, sent, at(proven_s))
+
+
+@pytest.mark.parametrize(
     ("cancelled_s", "proven_s"),
     [(100, 150), (PROVEN_AT, PROVEN_AT), (-5, 50)],
     ids=["while it was resent", "after the last resend", "by a clock that jumped back"],
