@@ -55,7 +55,7 @@ def test_a_few_seeds_hold_everything_that_the_simulation_is_for():
         "charge resolved by webhook": 10,
         "charge resolved by operator": 5,
         "operation ended by answer": 60,
-        "operation ended by lookup": 5,
+        "operation ended by lookup": 2,
         "operation ended by resend": 2,
         "operation ended by webhook": 3,
         "operation ended by operator": 2,
