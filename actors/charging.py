@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from aegispay.actors.router import ChooseGateway
 from aegispay.actors.services import PaymentServices, apply
 from aegispay.domain import commands as c
@@ -10,8 +12,8 @@ from aegispay.domain.ids import is_payment_id
 from aegispay.domain.keys import attempt_id, charge_key, request_digest
 from aegispay.domain.outcome import Reason
 from aegispay.domain.payment import Payment
-from aegispay.domain.request import CaptureMode
-from aegispay.domain.routing import RoutingDecision, RoutingRequest
+from aegispay.domain.request import CaptureMode, PaymentRequest
+from aegispay.domain.routing import RoutingDecision, RoutingRequest, draw_of
 from aegispay.domain.state import PaymentState
 from aegispay.errors import FieldError, NoGatewayError, UnknownGatewayError, ValidationError
 from aegispay.history import rebuild
@@ -21,6 +23,21 @@ _ROUTER_TIMEOUT_S = 10.0
 """The router answers from memory; longer than this it is being restarted, and the payment tries again."""
 _REPEATABLE = frozenset({PaymentState.FAILURE, PaymentState.CANCELLED})
 _STARTABLE = frozenset({PaymentState.AUTHENTICATED, PaymentState.PROCESSING})
+
+
+def routing_request(request: PaymentRequest, *, at: datetime, excluded: frozenset[str] = frozenset()) -> RoutingRequest:
+    """Return what the router has to know of a payment."""
+    return RoutingRequest(
+        amount_minor=request.amount_minor,
+        currency=request.currency,
+        method=request.payment_method.type,
+        forced=request.gateway,
+        excluded=excluded,
+        needs_authorization=request.capture is CaptureMode.MANUAL,
+        payment=request,
+        at=at,
+        sticky_key=request.idempotency_key if request.customer is None else request.customer.id,
+    )
 
 
 class Charging:
@@ -82,16 +99,15 @@ class Charging:
             apply(draft, self._start(payment, entry.gateway, decision))
 
     async def _choose(self, payment: Payment) -> RoutingDecision:
-        request = RoutingRequest(
-            amount_minor=payment.amount_minor,
-            currency=payment.currency,
-            method=payment.payment_method.type,
-            forced=payment.request.gateway,
-            excluded=frozenset(attempt.gateway for attempt in payment.attempts),
-            needs_authorization=payment.request.capture is CaptureMode.MANUAL,
+        excluded = frozenset(attempt.gateway for attempt in payment.attempts)
+        request = routing_request(payment.request, at=self._services.now(), excluded=excluded)
+        question = ChooseGateway(
+            request=request,
+            strategy=self._services.config.routing,
+            draw=draw_of(payment.id, len(payment.attempts) + 1),
         )
         decision: RoutingDecision = await self._services.find_router().ask(
-            ChooseGateway(request), block=False, timeout=_ROUTER_TIMEOUT_S
+            question, block=False, timeout=_ROUTER_TIMEOUT_S
         )
         return decision
 

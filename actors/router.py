@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from aegispay.actors import Actor, ControlMessage
-from aegispay.domain.routing import GatewaySnapshot, RoutingDecision, RoutingRequest, RoutingStrategy, route
+from aegispay.domain.routing import GatewaySnapshot, RoutingDecision, RoutingRequest, Strategy, route
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +18,17 @@ class GatewayReport(ControlMessage):
 
 @dataclass(frozen=True, slots=True)
 class ChooseGateway:
-    """Ask for a `RoutingDecision`."""
+    """Ask for a `RoutingDecision`.
+
+    Attributes:
+        strategy: how to rank. draw: seed of its random draws.
+        is_preview: nobody will act on the answer: it takes no turn and no probe.
+    """
 
     request: RoutingRequest
+    strategy: Strategy
+    draw: int = 0
+    is_preview: bool = False
 
 
 @dataclass(slots=True)
@@ -37,33 +45,34 @@ class RouterMemory:
 
 
 class RouterActor(Actor):
-    """Ranks gateways by a strategy over their reports."""
+    """Ranks gateways by whatever strategy the asker brings, over their reports."""
 
-    def __init__(self, memory: RouterMemory, strategy: RoutingStrategy) -> None:
+    def __init__(self, memory: RouterMemory) -> None:
         super().__init__()
         self._memory = memory
-        self._strategy = strategy
 
     def __repr__(self) -> str:
-        """Show the strategy and how many gateways report."""
-        return f"<RouterActor {self._strategy} gateways={len(self._memory.snapshots)}>"
+        """Show how many gateways report, and how many decisions were made."""
+        return f"<RouterActor gateways={len(self._memory.snapshots)} decisions={self._memory.turn}>"
 
     def on_receive(self, message: Any) -> Any:
         """Handle one message."""
         match message:
-            case ChooseGateway(request):
-                return self._choose(request)
+            case ChooseGateway():
+                return self._choose(message)
             case GatewayReport(snapshot):
                 self._memory.snapshots[snapshot.name] = snapshot
                 return None
             case _:
                 return super().on_receive(message)
 
-    def _choose(self, request: RoutingRequest) -> RoutingDecision:
-        turn = self._memory.turn
-        self._memory.turn += 1
-        snapshots = self._memory.snapshots
-        decision = route(tuple(snapshots.values()), request, strategy=self._strategy, turn=turn)
+    def _choose(self, asked: ChooseGateway) -> RoutingDecision:
+        memory, snapshots = self._memory, self._memory.snapshots
+        reports = tuple(snapshots.values())
+        decision = route(reports, asked.request, strategy=asked.strategy, turn=memory.turn, draw=asked.draw)
+        if asked.is_preview:
+            return decision
+        memory.turn += 1
         if decision.probe is not None:
             # One payment finds out; the others wait for what it says.
             snapshots[decision.probe] = replace(snapshots[decision.probe], wants_probe=False)

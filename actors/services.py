@@ -10,7 +10,7 @@ from typing import Any
 from pykka import ActorRef
 
 from aegispay.actors.calls import CallResult, CallScope
-from aegispay.config import AegisConfig
+from aegispay.config import AegisPayConfig
 from aegispay.domain import commands as c
 from aegispay.domain.draft import Draft
 from aegispay.domain.evidence import Evidence
@@ -49,7 +49,7 @@ class PaymentServices:
 
     store: EventStore
     clock: Clock
-    config: AegisConfig
+    config: AegisPayConfig
     find_router: Callable[[], ActorRef[Any]]
     gateways: Mapping[str, GatewayEntry]
     calls: CallScope

@@ -2,7 +2,7 @@
 
 from aegispay.actors.gateway import GatewayMetrics
 from aegispay.blocking import BlockingAegisPay
-from aegispay.config import AegisConfig
+from aegispay.config import AegisPayConfig
 from aegispay.domain.breaker import BreakerPolicy
 from aegispay.domain.contract import CaptureSupport, Fee, GatewayContract, LookupAuthority
 from aegispay.domain.customer import Address, Customer
@@ -96,7 +96,7 @@ __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     # the engine
     "AegisPay",
     "BlockingAegisPay",
-    "AegisConfig",
+    "AegisPayConfig",
     "RetryPolicy",
     "BreakerPolicy",
     "RoutingStrategy",

@@ -18,7 +18,7 @@ from aegispay.actors.payment_messages import NotificationArrived, OutcomeArrived
 from aegispay.actors.router import RouterActor, RouterMemory
 from aegispay.actors.scheduler import SchedulerActor
 from aegispay.actors.services import GatewayEntry, PaymentServices
-from aegispay.config import AegisConfig
+from aegispay.config import AegisPayConfig
 from aegispay.dispatch import Dispatcher
 from aegispay.domain.keys import payment_of
 from aegispay.domain.notification import Notification
@@ -55,7 +55,7 @@ async def assemble(
     *,
     store: EventStore,
     gateways: Sequence[Gateway],
-    config: AegisConfig,
+    config: AegisPayConfig,
     clock: Clock,
     random_source: random.Random,
     calls: CallScope,
@@ -90,7 +90,7 @@ class Assembly:
         self,
         *,
         store: EventStore,
-        config: AegisConfig,
+        config: AegisPayConfig,
         clock: Clock,
         random_source: random.Random,
         calls: CallScope,
@@ -170,7 +170,7 @@ class Assembly:
         )
 
     def _make_router(self) -> RouterActor:
-        return RouterActor(self._router_memory, self._config.routing)
+        return RouterActor(self._router_memory)
 
     def _make_gateways(self) -> Supervisor:
         return Supervisor(

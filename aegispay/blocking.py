@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar, Unpack, overload
 
 from aegispay.actors import ActorRef
 from aegispay.actors.gateway import GatewayMetrics
-from aegispay.config import AegisConfig
+from aegispay.config import AegisPayConfig
 from aegispay.domain.evidence import Verdict
 from aegispay.domain.money import Amount
 from aegispay.domain.payment import Payment
@@ -40,7 +40,7 @@ class BlockingAegisPay:
         database: str | Path | EventStore,
         *,
         gateways: Iterable[Gateway] = (),
-        config: AegisConfig | None = None,
+        config: AegisPayConfig | None = None,
         clock: Clock | None = None,
         random_source: random.Random | None = None,
     ) -> None:

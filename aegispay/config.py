@@ -10,13 +10,13 @@ from aegispay.domain.breaker import BreakerPolicy
 from aegispay.domain.delays import CHECK_DELAYS_S
 from aegispay.domain.health import Weights
 from aegispay.domain.retry import RetryPolicy
-from aegispay.domain.routing import RoutingStrategy
+from aegispay.domain.routing import AnyStrategy, RoutingStrategy, strategy_of
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class AegisConfig(BaseModel):
+class AegisPayConfig(BaseModel):
     """Settings of one engine; unknown names are an error.
 
     Attributes:
@@ -46,7 +46,7 @@ class AegisConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    routing: RoutingStrategy = RoutingStrategy.HIGHEST_SUCCESS_RATE
+    routing: AnyStrategy = Field(default=strategy_of(RoutingStrategy.HIGHEST_SUCCESS_RATE))  # type: ignore[assignment]
     retry: RetryPolicy = RetryPolicy()
     breaker: BreakerPolicy = BreakerPolicy()
     health_weights: Weights = Weights()

@@ -15,7 +15,7 @@ from aegispay.actors import (
     MailboxFullError,
 )
 from aegispay.actors.payment_messages import RefusedError
-from aegispay.config import AegisConfig
+from aegispay.config import AegisPayConfig
 from aegispay.domain.payment import Payment
 from aegispay.errors import AegisPayError, OverloadedError, PaymentTimeoutError
 from aegispay.parking import ParkingLot
@@ -35,7 +35,7 @@ class Dispatcher:
         directory: Directory,
         waiters: Waiters,
         parking: ParkingLot,
-        config: AegisConfig,
+        config: AegisPayConfig,
         refusal: Callable[[], AegisPayError | None],
     ) -> None:
         self._directory = directory

@@ -17,7 +17,7 @@ class AegisPay(PaymentMethods, OperationMethods, OperatorMethods, GatewayMethods
     Args:
         database: path of the SQLite file, made when missing; or an `EventStore`.
         gateways: registered in this order, which breaks ties in routing.
-        config: every setting, see `AegisConfig`.
+        config: every setting, see `AegisPayConfig`.
         clock: where time comes from; the machine's clock by default.
         random_source: jitter is drawn from it; seed it to repeat a run.
 

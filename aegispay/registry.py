@@ -12,7 +12,7 @@ from aegispay.actors.calls import CallResult, CallScope
 from aegispay.actors.gateway import GatewayActor, GatewayServices
 from aegispay.actors.gateway_memory import GatewayMemory
 from aegispay.actors.services import GatewayEntry
-from aegispay.config import AegisConfig
+from aegispay.config import AegisPayConfig
 from aegispay.errors import DuplicateGatewayError, EngineFailedError, FencedError, StoreError
 from aegispay.gateway_check import check_gateway
 from aegispay.log import logger
@@ -41,7 +41,7 @@ class GatewayRegistry:
         self,
         *,
         store: EventStore,
-        config: AegisConfig,
+        config: AegisPayConfig,
         clock: Clock,
         calls: CallScope,
         find: Callable[[str], ActorRef[Any]],

@@ -2,14 +2,14 @@
 
 import gc
 
-from aegispay import AegisConfig
+from aegispay import AegisPayConfig
 from benchmarks.workbench import at_once, fields, fresh_engine, resident_bytes, say
 
 _ACTORS = 100_000
 
 
 async def idle_actors(seed: int) -> None:
-    async with fresh_engine(seed, config=AegisConfig(actor_idle_s=3_600)) as aegis:
+    async with fresh_engine(seed, config=AegisPayConfig(actor_idle_s=3_600)) as aegis:
         await at_once(500, 500, lambda number: aegis.create_payment(**fields(f"warm-{number}")))
         gc.collect()
         before = resident_bytes()

@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from aegispay import AegisConfig, AegisPay, Card, OperationKind, OperationRefusedError, Payment, SimulatedGateway
+from aegispay import AegisPay, AegisPayConfig, Card, OperationKind, OperationRefusedError, Payment, SimulatedGateway
 from aegispay.gateways.script import Fault
 
 
@@ -15,7 +15,7 @@ def show(what: str, payment: Payment) -> None:
 
 async def main(database: Path) -> None:
     gateway = SimulatedGateway("alpha")
-    config = AegisConfig(check_delays_s=(0.05,), wake_interval_s=0.05)
+    config = AegisPayConfig(check_delays_s=(0.05,), wake_interval_s=0.05)
     async with AegisPay(database, gateways=[gateway], config=config) as aegis:
         payment = await aegis.pay(
             idempotency_key="order_9",

@@ -14,7 +14,7 @@ from aegispay.domain.payment_method import Card, NetBanking, PayLater, Wallet
 from tests import builders as b
 
 NAMES = {
-    "the engine": ["AegisPay", "BlockingAegisPay", "AegisConfig", "RetryPolicy", "BreakerPolicy", "RoutingStrategy",
+    "the engine": ["AegisPay", "BlockingAegisPay", "AegisPayConfig", "RetryPolicy", "BreakerPolicy", "RoutingStrategy",
                    "EngineHealth", "EngineMetrics", "DoubtMetrics", "GatewayMetrics", "PaymentPage", "PaymentFields",
                    "PaymentFilters"],
     "payments": ["Payment", "PaymentState", "CaptureMode", "Attempt", "AttemptStatus", "Failure", "Operation",

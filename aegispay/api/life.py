@@ -12,7 +12,7 @@ from typing import Self
 from aegispay.actors.calls import CallScope
 from aegispay.assembly import Assembly, assemble
 from aegispay.clock import SystemClock
-from aegispay.config import AegisConfig
+from aegispay.config import AegisPayConfig
 from aegispay.domain.card_data import shown
 from aegispay.domain.ids import is_payment_id
 from aegispay.domain.payment import Payment
@@ -30,18 +30,18 @@ class EngineLife:
         database: str | Path | EventStore,
         *,
         gateways: Iterable[Gateway] = (),
-        config: AegisConfig | None = None,
+        config: AegisPayConfig | None = None,
         clock: Clock | None = None,
         random_source: random.Random | None = None,
     ) -> None:
         if not isinstance(database, str | Path) and not hasattr(database, "read_all"):
             raise TypeError(f"database: pass a path or an EventStore, not {type(database).__name__}")
-        if config is not None and not isinstance(config, AegisConfig):
-            raise TypeError(f"config: pass an AegisConfig, not {type(config).__name__}")
+        if config is not None and not isinstance(config, AegisPayConfig):
+            raise TypeError(f"config: pass an AegisPayConfig, not {type(config).__name__}")
         if not isinstance(gateways, Iterable):
             raise TypeError(f"gateways: pass a list of gateways, not {type(gateways).__name__}")
         self._clock: Clock = clock if clock is not None else SystemClock()
-        self._config = config if config is not None else AegisConfig()
+        self._config = config if config is not None else AegisPayConfig()
         self._store: EventStore = (
             SqliteStore(database, clock=self._clock) if isinstance(database, str | Path) else database
         )

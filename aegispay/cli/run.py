@@ -18,7 +18,7 @@ from aegispay.cli.progress import RunProgress, gateway_table
 from aegispay.cli.results import ResultsFile, accepted, rejected
 from aegispay.cli.rows import CARD_DATA, BadRow, Row, UsageError, explain, read_rows
 from aegispay.cli.summary import Summary
-from aegispay.config import AegisConfig
+from aegispay.config import AegisPayConfig
 from aegispay.domain.card_data import contains_card_number
 from aegispay.domain.payment import Payment
 from aegispay.domain.request import parse_request
@@ -149,7 +149,7 @@ class _Run:
         self._is_stopping = False
 
     async def run(self, gateways: list[SimulatedGateway]) -> RunEnd:
-        config = AegisConfig(routing=self._options.routing, shutdown_s=_SHUTDOWN_S)
+        config = AegisPayConfig(routing=self._options.routing, shutdown_s=_SHUTDOWN_S)
         async with AegisPay(self._options.paths.database, gateways=gateways, config=config) as aegis:
             if self._results is not None:
                 self._results.begin()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from aegispay import AegisConfig, MemoryStore, Payment, StoreError, StoreUnavailableError
+from aegispay import AegisPayConfig, MemoryStore, Payment, StoreError, StoreUnavailableError
 from aegispay.gateways.ledger import MemoryLedger
 from aegispay.ports import ChargeRequest, GatewayRequest, OperationRequest
 from aegispay.testing import running_clock
@@ -142,7 +142,7 @@ class Lives:
                 self.process = Process(self.disk, self.outside, lambda _process, place: self.places.reach(place))
                 lines = [_Line(each, self.process, self.wire) for each in self.gateways]
                 try:
-                    await self.process.open(lines, self.clock, AegisConfig(), seed=len(self.wire))
+                    await self.process.open(lines, self.clock, AegisPayConfig(), seed=len(self.wire))
                 except StoreError:
                     self.process.die()
             return self.process

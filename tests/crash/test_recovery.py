@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import aegispay.assembly
-from aegispay import AegisConfig, GatewayContract, LookupAuthority, NotFound, PaymentState, SimulatedGateway
+from aegispay import AegisPayConfig, GatewayContract, LookupAuthority, NotFound, PaymentState, SimulatedGateway
 from aegispay.actors.payment import PaymentActor
 from aegispay.actors.payment_messages import Wake
 from aegispay.domain.ids import derive_payment_id
@@ -40,7 +40,7 @@ async def die_in_the_middle(world, *orders):
 
 async def start(world, outside, **config):
     process = Process(world.store, outside, lambda _process, _place: None)
-    await process.open(world.gateways, world.clock, AegisConfig(**config), seed=random.Random(1).random())
+    await process.open(world.gateways, world.clock, AegisPayConfig(**config), seed=random.Random(1).random())
     return process
 
 

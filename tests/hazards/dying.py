@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from aegispay import AegisConfig, AegisPay
+from aegispay import AegisPay, AegisPayConfig
 from tests.integration.engine.rig import World
 from tests.simulation.process import Outside, Process
 
@@ -23,7 +23,7 @@ async def died_at(chosen: int | None, ask: Callable[[AegisPay], Coroutine[Any, A
 
     process = Process(world.store, outside, strike)
     await world.store.open()
-    await process.open(world.gateways, world.clock, AegisConfig(), 1)
+    await process.open(world.gateways, world.clock, AegisPayConfig(), 1)
     await asyncio.gather(process.call(ask), return_exceptions=True)
     process.die()
     await outside.end()

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aegispay import (
-    AegisConfig,
     AegisPay,
+    AegisPayConfig,
     AegisPayError,
     Approved,
     BlockingAegisPay,
@@ -151,7 +151,7 @@ async def listen(aegis: AegisPay, gateway: Talkative) -> Payment:
 
 
 async def listen_to_all(folder: Path, gateways: list[Talkative], traces: Traces) -> None:
-    config = AegisConfig(check_delays_s=(0.01, 3_600.0), wake_interval_s=0.05)
+    config = AegisPayConfig(check_delays_s=(0.01, 3_600.0), wake_interval_s=0.05)
     async with AegisPay(folder / "payments.db", gateways=gateways, config=config) as aegis:
         for payment in await asyncio.gather(*(listen(aegis, gateway) for gateway in gateways)):
             traces.shown((payment, payment.attempts, payment.operations, payment.incidents, payment.failure))
@@ -278,8 +278,8 @@ def test_g7_no_object_of_the_public_face_shows_a_secret_it_was_given(tmp_path):
     )
     simulated = SimulatedGateway("alpha", webhook_secret=f"whsec_{SECRET}")
     engines = [made(tmp_path / "payments.db", gateways=[gateway, simulated]) for made in (AegisPay, BlockingAegisPay)]
-    things = [vault, raw, gateway, simulated, Card(token=token), AegisConfig(), *engines]
-    said = "".join(map(shown_by, things)) + AegisConfig().model_dump_json()
+    things = [vault, raw, gateway, simulated, Card(token=token), AegisPayConfig(), *engines]
+    said = "".join(map(shown_by, things)) + AegisPayConfig().model_dump_json()
     for secret in (SECRET, token, "4242424242424242", "973"):
         assert secret not in said
 

@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from aegispay import AegisConfig, GatewayContract, LookupAuthority, SimulatedGateway
+from aegispay import AegisPayConfig, GatewayContract, LookupAuthority, SimulatedGateway
 from aegispay.domain.breaker import BreakerPolicy
 from aegispay.gateways.ledger import FileLedger
 
@@ -22,7 +22,7 @@ _TOKENS = (
     "tok_hang_after_charge",
 )
 
-CONFIG = AegisConfig(
+CONFIG = AegisPayConfig(
     answer_grace_s=0.2,
     check_delays_s=(0.05, 0.1, 0.2),
     wake_interval_s=0.05,

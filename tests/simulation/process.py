@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
-from aegispay import AegisConfig, AegisPay, MemoryStore, StoreUnavailableError
+from aegispay import AegisPay, AegisPayConfig, MemoryStore, StoreUnavailableError
 from aegispay.ports import Clock
 
 
@@ -86,7 +86,7 @@ class Process:
         self._store = _Connection(disk, self)
         self.aegis: AegisPay | None = None
 
-    async def open(self, gateways: Iterable[Any], clock: Clock, config: AegisConfig, seed: object) -> None:
+    async def open(self, gateways: Iterable[Any], clock: Clock, config: AegisPayConfig, seed: object) -> None:
         source = random.Random(f"{seed}")
         self.aegis = AegisPay(self._store, gateways=gateways, clock=clock, config=config, random_source=source)
         await self.aegis.open()

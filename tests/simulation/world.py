@@ -9,7 +9,15 @@ from dataclasses import dataclass
 
 import pytest
 
-from aegispay import AegisConfig, MemoryStore, Payment, PaymentNotFoundError, PaymentState, SimulatedGateway, StoreError
+from aegispay import (
+    AegisPayConfig,
+    MemoryStore,
+    Payment,
+    PaymentNotFoundError,
+    PaymentState,
+    SimulatedGateway,
+    StoreError,
+)
 from aegispay.domain.breaker import BreakerPolicy
 from aegispay.domain.projection import PaymentRow
 from aegispay.gateways.ledger import MemoryLedger
@@ -40,7 +48,7 @@ SETTLED_S = {
 """How long a doubt may take at most that ends without a person, by whose doubt it is."""
 _ROUNDS_S = (30.0, 30.0, 900.0, 30.0)
 """When the operators look: what was on its way has arrived; at last, challenges that nobody took up are over."""
-_CONFIG = AegisConfig(
+_CONFIG = AegisPayConfig(
     breaker=BreakerPolicy(failures_max=10, open_s=5.0),
     payment_expiry_s=100.0,
     answer_timeout_s=20.0,

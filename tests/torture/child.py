@@ -16,8 +16,8 @@ import httpx
 import uvicorn
 
 from aegispay import (
-    AegisConfig,
     AegisPay,
+    AegisPayConfig,
     BreakerPolicy,
     EngineStateError,
     FencedError,
@@ -44,7 +44,7 @@ CONTRACT = GatewayContract(
     resend_for_s=3.0,
     authorization_validity_s=86_400.0,
 )
-CONFIG = AegisConfig(
+CONFIG = AegisPayConfig(
     check_delays_s=(0.2, 0.4, 0.8, 1.5, 2.0),
     answer_grace_s=1.0,
     wake_interval_s=0.1,

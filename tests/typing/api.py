@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, assert_type
 
 from aegispay import (
-    AegisConfig,
     AegisPay,
+    AegisPayConfig,
     AegisPayError,
     Approved,
     BlockingAegisPay,
@@ -65,7 +65,7 @@ class OwnGateway:
 
 
 def make_engines(gateway: Gateway) -> tuple[AegisPay, ...]:
-    config = AegisConfig(routing=RoutingStrategy.LOWEST_LATENCY, in_flight_max=10)
+    config = AegisPayConfig(routing=RoutingStrategy.LOWEST_LATENCY, in_flight_max=10)
     return (
         AegisPay("payments.db"),
         AegisPay(Path("payments.db"), gateways=[gateway, SimulatedGateway("alpha")], config=config),

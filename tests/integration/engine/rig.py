@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from aegispay import AegisConfig, AegisPay, Approved, GatewayContract, GatewayHealth, MemoryStore, SimulatedGateway
+from aegispay import AegisPay, AegisPayConfig, Approved, GatewayContract, GatewayHealth, MemoryStore, SimulatedGateway
 from aegispay.clock import SystemClock
 from aegispay.gateways.ledger import (
     EntryKind,
@@ -66,7 +66,7 @@ class World:
             self.store if store is None else store,
             gateways=[*self.gateways, *more],
             clock=self.clock,
-            config=AegisConfig(**config),
+            config=AegisPayConfig(**config),
             random_source=random.Random(7),
         )
 

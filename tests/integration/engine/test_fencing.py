@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from aegispay import AegisConfig, AegisPay, FencedError, PaymentState, SimulatedGateway, SqliteStore
+from aegispay import AegisPay, AegisPayConfig, FencedError, PaymentState, SimulatedGateway, SqliteStore
 from aegispay.gateways.ledger import MemoryLedger
 from tests.integration.engine.rig import Adapter, World, approval, elapse, order, virtual
 
@@ -83,7 +83,7 @@ def test_taking_a_sqlite_database_over_fences_the_old_engine_and_finishes_its_pa
             await release.wait()
             return approval(request)
 
-        old = AegisPay(path, gateways=[Adapter(charge, name="alpha")], config=AegisConfig(answer_timeout_s=2))
+        old = AegisPay(path, gateways=[Adapter(charge, name="alpha")], config=AegisPayConfig(answer_timeout_s=2))
         await old.open()
         waiting = asyncio.create_task(old.pay(**order()))
         await reached.wait()

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from aegispay import (
-    AegisConfig,
+    AegisPayConfig,
     Fee,
     GatewayContract,
     PaymentMethodType,
@@ -18,6 +18,7 @@ from aegispay import (
     SimulatedGateway,
     UnknownGatewayError,
 )
+from aegispay.domain.routing import strategy_of
 from tests.integration.engine.rig import World, elapse, order, virtual
 
 
@@ -88,7 +89,7 @@ async def test_the_decision_is_stored_with_each_attempt_and_says_why():
         events = await aegis.payment_events(payment.id)
     first, second = decision_of(events, 1), decision_of(events, 2)
     assert first.order == ("alpha", "beta")
-    assert first.strategy is RoutingStrategy.HIGHEST_SUCCESS_RATE
+    assert first.strategy == RoutingStrategy.HIGHEST_SUCCESS_RATE
     assert [c.gateway for c in first.candidates] == ["alpha", "beta", "gamma"]
     assert first.candidates[2].dropped is not None
     assert first.candidates[2].dropped.startswith("disabled by an operator")
@@ -207,4 +208,4 @@ async def test_a_gateway_registered_later_takes_part_at_once():
 
 def test_every_strategy_can_be_named_in_the_config():
     for strategy in RoutingStrategy:
-        assert AegisConfig(routing=strategy.value).routing is strategy
+        assert AegisPayConfig(routing=strategy.value).routing == strategy_of(strategy)

@@ -8,8 +8,8 @@ import sqlite3
 import pytest
 
 from aegispay import (
-    AegisConfig,
     AegisPay,
+    AegisPayConfig,
     CommitUnknownError,
     MemoryStore,
     PaymentNotFoundError,
@@ -224,7 +224,7 @@ def test_on_sqlite_a_failing_commit_ends_in_one_charge(point, number, tmp_path):
     ledger = MemoryLedger()
     trouble = SqliteTrouble(point, number)
     store = SqliteStore(tmp_path / "payments.db", faults=trouble)
-    config = AegisConfig(check_delays_s=(0.01,), wake_interval_s=0.01)
+    config = AegisPayConfig(check_delays_s=(0.01,), wake_interval_s=0.01)
 
     async def run():
         async with AegisPay(store, gateways=[SimulatedGateway("alpha", ledger=ledger)], config=config) as aegis:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from aegispay import AegisConfig, AegisPay, PaymentState
+from aegispay import AegisPay, AegisPayConfig, PaymentState
 from aegispay.domain.contract import GatewayContract
 from tests.integration.sandbox.process import SandboxProcess
 from tests.integration.sandbox_gateway.payloads import charge_request, gateway
@@ -17,7 +17,7 @@ ORDER = {
     "currency": "USD",
     "payment_method": {"type": "card", "token": "tok_visa"},
 }
-SOON = AegisConfig(check_delays_s=(0.01,), wake_interval_s=0.01)
+SOON = AegisPayConfig(check_delays_s=(0.01,), wake_interval_s=0.01)
 
 
 def pay(sandbox, folder, contract, **order):

@@ -17,7 +17,8 @@ from aegispay.domain.routing import (
 )
 
 CARD = PaymentMethodType.CARD
-SUCCESS, LATENCY, COST, ROUND_ROBIN = RoutingStrategy
+SUCCESS, LATENCY = RoutingStrategy.HIGHEST_SUCCESS_RATE, RoutingStrategy.LOWEST_LATENCY
+COST, ROUND_ROBIN = RoutingStrategy.COST_OPTIMISED, RoutingStrategy.ROUND_ROBIN
 
 
 def gateway(name: str, **changes) -> GatewaySnapshot:

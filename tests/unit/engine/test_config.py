@@ -7,7 +7,7 @@ import math
 import pydantic
 import pytest
 
-from aegispay import AegisConfig, RetryPolicy, ValidationError
+from aegispay import AegisPayConfig, RetryPolicy, ValidationError
 from aegispay.domain.breaker import BreakerPolicy
 
 
@@ -34,15 +34,15 @@ from aegispay.domain.breaker import BreakerPolicy
 )
 def test_a_wrong_setting_is_named(settings, named):
     with pytest.raises((pydantic.ValidationError, ValidationError), match=named):
-        AegisConfig(**settings)
+        AegisPayConfig(**settings)
 
 
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: AegisConfig(breaker=BreakerPolicy(failures_max=0)),
-        lambda: AegisConfig(breaker=BreakerPolicy(open_s=math.nan)),
-        lambda: AegisConfig(retry=RetryPolicy(attempts_max=0)),
+        lambda: AegisPayConfig(breaker=BreakerPolicy(failures_max=0)),
+        lambda: AegisPayConfig(breaker=BreakerPolicy(open_s=math.nan)),
+        lambda: AegisPayConfig(retry=RetryPolicy(attempts_max=0)),
     ],
     ids=["failures_max", "open_s", "attempts_max"],
 )
@@ -52,7 +52,7 @@ def test_a_wrong_policy_object_is_refused_too(make):
 
 
 def test_the_defaults_are_the_documented_ones():
-    config = AegisConfig()
+    config = AegisPayConfig()
     assert (config.breaker.failures_max, config.breaker.open_s, config.breaker.successes_to_close) == (5, 60.0, 2)
     assert config.retry.attempts_max == 3
     assert config.payment_expiry_s == 7 * 86_400
@@ -62,10 +62,10 @@ def test_the_defaults_are_the_documented_ones():
 
 def test_settings_cannot_be_changed_afterwards():
     with pytest.raises(pydantic.ValidationError, match="frozen"):
-        AegisConfig().shutdown_s = 1.0
+        AegisPayConfig().shutdown_s = 1.0
 
 
 def test_every_setting_is_explained():
-    text = AegisConfig.__doc__ or ""
+    text = AegisPayConfig.__doc__ or ""
     explained = {line.strip().partition(":")[0] for line in text.splitlines()}
-    assert set(AegisConfig.model_fields) - explained == set()
+    assert set(AegisPayConfig.model_fields) - explained == set()

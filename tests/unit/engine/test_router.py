@@ -7,9 +7,9 @@ import asyncio
 from aegispay import GatewayContract, PaymentMethodType, RoutingStrategy
 from aegispay.actors import ActorSystem
 from aegispay.actors.router import ChooseGateway, GatewayReport, RouterActor, RouterMemory
-from aegispay.domain.routing import GatewaySnapshot, RoutingRequest
+from aegispay.domain.routing import GatewaySnapshot, RoutingRequest, strategy_of
 
-WANTED = ChooseGateway(RoutingRequest(amount_minor=100, currency="USD", method=PaymentMethodType.CARD))
+REQUEST = RoutingRequest(amount_minor=100, currency="USD", method=PaymentMethodType.CARD)
 
 
 def snapshot(name, rate=None):
@@ -18,20 +18,21 @@ def snapshot(name, rate=None):
     )
 
 
-def with_router(test, strategy=RoutingStrategy.HIGHEST_SUCCESS_RATE):
+def with_router(test):
     async def main():
         system = ActorSystem()
         memory = RouterMemory({})
         try:
-            await test(system, memory, system.spawn(lambda: RouterActor(memory, strategy), name="router"))
+            await test(system, memory, system.spawn(lambda: RouterActor(memory), name="router"))
         finally:
             await system.shutdown(timeout_s=1)
 
     asyncio.run(main())
 
 
-async def chosen(ref):
-    return (await ref.ask(WANTED, block=False)).order
+async def chosen(ref, strategy=RoutingStrategy.HIGHEST_SUCCESS_RATE, **changes):
+    question = ChooseGateway(request=REQUEST, strategy=strategy_of(strategy), **changes)
+    return (await ref.ask(question, block=False)).order
 
 
 def test_without_reports_no_gateway_is_eligible():
@@ -56,18 +57,30 @@ def test_round_robin_goes_on_where_the_crashed_instance_stopped():
     async def test(system, memory, ref):
         for name in ("a", "b", "c"):
             ref.tell(GatewayReport(snapshot(name)))
-        assert (await chosen(ref))[0] == "a"
+        assert (await chosen(ref, RoutingStrategy.ROUND_ROBIN))[0] == "a"
         system.restart(ref)
-        assert (await chosen(ref))[0] == "b"
+        assert (await chosen(ref, RoutingStrategy.ROUND_ROBIN))[0] == "b"
         assert (memory.turn, list(memory.snapshots)) == (2, ["a", "b", "c"])
 
-    with_router(test, RoutingStrategy.ROUND_ROBIN)
+    with_router(test)
 
 
-def test_the_router_shows_strategy_and_size():
+def test_a_preview_takes_nobodys_turn():
+    async def test(_system, _memory, ref):
+        for name in ("a", "b"):
+            ref.tell(GatewayReport(snapshot(name)))
+        for _ in range(3):
+            assert (await chosen(ref, RoutingStrategy.ROUND_ROBIN, is_preview=True))[0] == "a"
+        assert (await chosen(ref, RoutingStrategy.ROUND_ROBIN))[0] == "a"
+        assert (await chosen(ref, RoutingStrategy.ROUND_ROBIN))[0] == "b"
+
+    with_router(test)
+
+
+def test_the_router_shows_how_much_it_knows_and_did():
     async def test(_system, _memory, ref):
         ref.tell(GatewayReport(snapshot("a")))
         await chosen(ref)
-        assert repr(ref.cell.instance) == "<RouterActor round_robin gateways=1>"
+        assert repr(ref.cell.instance) == "<RouterActor gateways=1 decisions=1>"
 
-    with_router(test, RoutingStrategy.ROUND_ROBIN)
+    with_router(test)
