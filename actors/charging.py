@@ -13,7 +13,7 @@ from aegispay.domain.keys import attempt_id, charge_key, request_digest
 from aegispay.domain.outcome import Reason
 from aegispay.domain.payment import Payment
 from aegispay.domain.request import CaptureMode, PaymentRequest
-from aegispay.domain.routing import RoutingDecision, RoutingRequest, draw_of
+from aegispay.domain.routing import RoutingDecision, RoutingRequest, Strategy, draw_of
 from aegispay.domain.state import PaymentState
 from aegispay.errors import FieldError, NoGatewayError, UnknownGatewayError, ValidationError
 from aegispay.history import rebuild
@@ -103,13 +103,21 @@ class Charging:
         request = routing_request(payment.request, at=self._services.now(), excluded=excluded)
         question = ChooseGateway(
             request=request,
-            strategy=self._services.config.routing,
+            strategy=self._strategy(payment),
             draw=draw_of(payment.id, len(payment.attempts) + 1),
         )
         decision: RoutingDecision = await self._services.find_router().ask(
             question, block=False, timeout=_ROUTER_TIMEOUT_S
         )
         return decision
+
+    def _strategy(self, payment: Payment) -> Strategy:
+        config = self._services.config
+        try:
+            return config.strategy(payment.request.strategy)
+        except ValidationError:
+            # It was known when the payment was created: a payment under way goes on without it.
+            return config.routing
 
     def _start(self, payment: Payment, gateway: Gateway, decision: RoutingDecision) -> c.StartAttempt:
         number = len(payment.attempts) + 1

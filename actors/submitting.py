@@ -57,6 +57,7 @@ async def _check_new(desk: Desk, message: SubmitPayment) -> None:
     try:
         if message.process or message.request.gateway is not None:
             desk.charging.check_gateways(message.request.gateway)
+        desk.services.config.strategy(message.request.strategy)
         if message.request.retry_of is not None:
             await desk.charging.check_retry(message.request.retry_of)
     except (GatewayError, RequestError):

@@ -29,7 +29,7 @@ from aegispay.domain.payment import Attempt, Failure, Incident, Operation, Payme
 from aegispay.domain.payment_method import Card, NetBanking, PayLater, PaymentMethod, PaymentMethodType, Upi, Wallet
 from aegispay.domain.request import CaptureMode
 from aegispay.domain.retry import RetryPolicy
-from aegispay.domain.routing import RoutingStrategy
+from aegispay.domain.routing import RoutingDecision, RoutingStrategy, Strategy
 from aegispay.domain.state import AttemptStatus, OperationKind, OperationStatus, PaymentState
 from aegispay.engine import AegisPay
 from aegispay.errors import (
@@ -69,7 +69,7 @@ from aegispay.errors import (
     VersionConflictError,
     WebhookRefusedError,
 )
-from aegispay.fields import PaymentFields, PaymentFilters
+from aegispay.fields import PaymentFields, PaymentFilters, RouteFields
 from aegispay.gateways.simulated import SimulatedGateway
 from aegispay.ports import (
     ActionGateway,
@@ -90,7 +90,7 @@ from aegispay.ports import (
 )
 from aegispay.storage.memory import MemoryStore
 from aegispay.storage.sqlite import SqliteStore
-from aegispay.views import DoubtMetrics, EngineHealth, EngineMetrics, PaymentPage
+from aegispay.views import DoubtMetrics, EngineHealth, EngineMetrics, PaymentPage, RoutePreview, RoutePrice
 
 __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     # the engine
@@ -99,7 +99,6 @@ __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     "AegisPayConfig",
     "RetryPolicy",
     "BreakerPolicy",
-    "RoutingStrategy",
     "EngineHealth",
     "EngineMetrics",
     "DoubtMetrics",
@@ -107,6 +106,13 @@ __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     "PaymentPage",
     "PaymentFields",
     "PaymentFilters",
+    # routing
+    "RoutingStrategy",
+    "Strategy",
+    "RoutingDecision",
+    "RoutePreview",
+    "RoutePrice",
+    "RouteFields",
     # payments
     "Payment",
     "PaymentState",

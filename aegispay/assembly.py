@@ -121,7 +121,7 @@ class Assembly:
             config=config,
             clock=clock,
             calls=calls,
-            find=self._find,
+            find=self.find,
             deliver=self._deliver,
             in_background=self._spawn_task,
         )
@@ -135,6 +135,7 @@ class Assembly:
 
     directory: Directory
     dispatcher: Dispatcher
+    charging: Charging
 
     # --- starting -----------------------------------------------------------------------------------
 
@@ -209,7 +210,7 @@ class Assembly:
             store=self._store,
             clock=self._clock,
             config=self._config,
-            find_router=lambda: self._find("router"),
+            find_router=lambda: self.find("router"),
             gateways=self.gateways,
             calls=self.calls,
             deliver=self._deliver,
@@ -220,17 +221,19 @@ class Assembly:
             looked_at=self.waiters.looked_at,
             recovered=self._recovered,
         )
-        charging, asking = Charging(services), Asking(services)
+        self.charging = charging = Charging(services)
+        asking = Asking(services)
         return Directory(
             self.system,
             lambda payment_id: PaymentActor(payment_id, charging, asking),
-            supervisor=self._find("payments"),
+            supervisor=self.find("payments"),
             capacity=self._config.mailbox_capacity,
             idle_s=self._config.actor_idle_s,
             size_max=self._config.actors_max,
         )
 
-    def _find(self, name: str) -> ActorRef[Any]:
+    def find(self, name: str) -> ActorRef[Any]:
+        """Return the ref of a core actor; it may have been started anew since the last time."""
         ref = self.system.find(name)
         if ref is None:
             raise EngineFailedError(f"{name} is not running")

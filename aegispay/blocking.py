@@ -19,10 +19,10 @@ from aegispay.domain.money import Amount
 from aegispay.domain.payment import Payment
 from aegispay.engine import AegisPay
 from aegispay.errors import EngineClosedError
-from aegispay.fields import PaymentFields, PaymentFilters
+from aegispay.fields import PaymentFields, PaymentFilters, RouteFields
 from aegispay.ports import Clock, EventStore, Gateway, Receipt, StoredEvent
 from aegispay.supervision import Node
-from aegispay.views import EngineHealth, EngineMetrics, PaymentPage
+from aegispay.views import EngineHealth, EngineMetrics, PaymentPage, RoutePreview
 
 T = TypeVar("T")
 
@@ -215,6 +215,10 @@ class BlockingAegisPay:
     def enable_gateway(self, name: str) -> None:
         """See `AegisPay.enable_gateway`."""
         self._run(self._engine.enable_gateway(name))
+
+    def preview_route(self, **fields: Unpack[RouteFields]) -> RoutePreview:
+        """See `AegisPay.preview_route`."""
+        return self._run(self._engine.preview_route(**fields))
 
     @overload
     def gateway_metrics(self) -> tuple[GatewayMetrics, ...]: ...

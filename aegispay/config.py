@@ -7,10 +7,12 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from aegispay.domain.breaker import BreakerPolicy
+from aegispay.domain.card_data import shown
 from aegispay.domain.delays import CHECK_DELAYS_S
 from aegispay.domain.health import Weights
 from aegispay.domain.retry import RetryPolicy
-from aegispay.domain.routing import AnyStrategy, RoutingStrategy, strategy_of
+from aegispay.domain.routing import AnyStrategy, RoutingStrategy, Strategy, strategy_of
+from aegispay.errors import FieldError, ValidationError
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
@@ -21,6 +23,7 @@ class AegisPayConfig(BaseModel):
 
     Attributes:
         routing: how gateways are ranked when the request names none.
+        strategies: strategies that a request may choose by name, beside those that need no settings.
         retry: how far a payment is carried from gateway to gateway.
         breaker: when a gateway is left alone.
         health_weights: what the health score is made of.
@@ -47,6 +50,7 @@ class AegisPayConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     routing: AnyStrategy = Field(default=strategy_of(RoutingStrategy.HIGHEST_SUCCESS_RATE))  # type: ignore[assignment]
+    strategies: dict[str, AnyStrategy] = Field(default_factory=dict)
     retry: RetryPolicy = RetryPolicy()
     breaker: BreakerPolicy = BreakerPolicy()
     health_weights: Weights = Weights()
@@ -68,3 +72,19 @@ class AegisPayConfig(BaseModel):
     recoveries_max: Count = 5
     recovery_concurrency: Count = 200
     shutdown_s: Seconds = 30.0
+
+    def strategy(self, name: str | None) -> Strategy:
+        """Return the strategy of this name, or the engine's own for ``None``.
+
+        Raises:
+            ValidationError: there is none of that name.
+        """
+        if name is None:
+            return self.routing
+        found = self.strategies.get(name)
+        if found is not None:
+            return found
+        if name not in set(RoutingStrategy):
+            known = ", ".join([*self.strategies, *RoutingStrategy])
+            raise ValidationError([FieldError("strategy", f"use one of {known}", shown(name))])
+        return strategy_of(name)

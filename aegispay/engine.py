@@ -6,9 +6,10 @@ from aegispay.api.gateways import GatewayMethods
 from aegispay.api.operations import OperationMethods
 from aegispay.api.operators import OperatorMethods
 from aegispay.api.payments import PaymentMethods
+from aegispay.api.routing import RoutingMethods
 
 
-class AegisPay(PaymentMethods, OperationMethods, OperatorMethods, GatewayMethods):
+class AegisPay(PaymentMethods, OperationMethods, OperatorMethods, GatewayMethods, RoutingMethods):
     """A payment-orchestration engine inside your process.
 
     Use it as ``async with AegisPay("payments.db", gateways=[...]) as aegis:``. Opening takes the database over,

@@ -15,6 +15,21 @@ from aegispay.domain.state import PaymentState
 from aegispay.errors import FieldError, ValidationError
 
 
+class RouteFields(TypedDict):
+    """What a payment is made of, as far as routing looks at it: see `PaymentFields`."""
+
+    idempotency_key: NotRequired[str]
+    amount: Amount
+    currency: str
+    payment_method: PaymentMethod | Mapping[str, Any]
+    customer: NotRequired[Customer | Mapping[str, Any] | None]
+    metadata: NotRequired[Mapping[str, Any] | None]
+    capture: NotRequired[CaptureMode | str]
+    merchant: NotRequired[str]
+    gateway: NotRequired[str | None]
+    strategy: NotRequired[str | None]
+
+
 class PaymentFields(TypedDict):
     """What a payment is made of.
 
@@ -30,6 +45,8 @@ class PaymentFields(TypedDict):
         gateway: the only gateway that may be used.
         retry_of: id of a failed payment that this one repeats.
         return_url: http or https address to which the gateway sends the payer back after a challenge or redirect.
+        strategy: the routing strategy for this payment: a name of `AegisPayConfig.strategies`, or of one that needs
+            no settings; the engine's own where this is left out.
     """
 
     idempotency_key: str
@@ -43,24 +60,38 @@ class PaymentFields(TypedDict):
     gateway: NotRequired[str | None]
     retry_of: NotRequired[str | None]
     return_url: NotRequired[str | None]
+    strategy: NotRequired[str | None]
 
 
 _NEEDED = ("idempotency_key", "amount", "currency", "payment_method")
 _KNOWN = tuple(PaymentFields.__annotations__)
+_ROUTE_NEEDED = ("amount", "currency", "payment_method")
+_ROUTE_KNOWN = tuple(RouteFields.__annotations__)
 
 
-def check_names(fields: Mapping[str, object]) -> None:
+def check_route_names(fields: Mapping[str, object]) -> None:
+    """Do what `check_names` does, for the question where a payment would go.
+
+    Raises:
+        ValidationError: naming each of them.
+    """
+    check_names(fields, known=_ROUTE_KNOWN, needed=_ROUTE_NEEDED)
+
+
+def check_names(
+    fields: Mapping[str, object], *, known: tuple[str, ...] = _KNOWN, needed: tuple[str, ...] = _NEEDED
+) -> None:
     """Refuse arguments that a payment does not have, and ask for those it needs.
 
     Raises:
         ValidationError: naming each of them.
     """
     wrong = [
-        FieldError(mask_card_numbers(str(name))[:40], f"is not known; there are {', '.join(_KNOWN)}")
+        FieldError(mask_card_numbers(str(name))[:40], f"is not known; there are {', '.join(known)}")
         for name in fields
-        if name not in _KNOWN
+        if name not in known
     ]
-    wrong += [FieldError(name, "is missing") for name in _NEEDED if name not in fields]
+    wrong += [FieldError(name, "is missing") for name in needed if name not in fields]
     if wrong:
         raise ValidationError(wrong)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from aegispay.actors.gateway import GatewayMetrics
 from aegispay.domain.payment import Payment
+from aegispay.domain.routing import RoutingDecision
 from aegispay.domain.state import PaymentState
 from aegispay.ports import Parking
 
@@ -20,6 +21,41 @@ class PaymentPage:
 
     payments: tuple[Payment, ...]
     next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutePrice:
+    """What one gateway would take for one charge.
+
+    Attributes:
+        cost_minor: in minor units of `currency`, fractions kept; ``None`` when its contract declares no price.
+    """
+
+    gateway: str
+    cost_minor: float | None
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutePreview:
+    """Where a payment would go.
+
+    Attributes:
+        decision: the record that would be stored with the first attempt.
+        prices: of every registered gateway, those that are not eligible included.
+    """
+
+    decision: RoutingDecision
+    prices: tuple[RoutePrice, ...]
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The gateways that would be tried, best first; empty when none is eligible."""
+        return self.decision.order
+
+    def explain(self) -> str:
+        """Say in words why the first gateway would be chosen, and what became of the others."""
+        return self.decision.explain()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,9 +14,9 @@ from aegispay.domain.payment_method import Card, NetBanking, PayLater, Wallet
 from tests import builders as b
 
 NAMES = {
-    "the engine": ["AegisPay", "BlockingAegisPay", "AegisPayConfig", "RetryPolicy", "BreakerPolicy", "RoutingStrategy",
-                   "EngineHealth", "EngineMetrics", "DoubtMetrics", "GatewayMetrics", "PaymentPage", "PaymentFields",
+    "the engine": ["AegisPay", "BlockingAegisPay", "AegisPayConfig", "RetryPolicy", "BreakerPolicy", "EngineHealth", "EngineMetrics", "DoubtMetrics", "GatewayMetrics", "PaymentPage", "PaymentFields",
                    "PaymentFilters"],
+    "routing": ["RoutingStrategy", "Strategy", "RoutingDecision", "RoutePreview", "RoutePrice", "RouteFields"],
     "payments": ["Payment", "PaymentState", "CaptureMode", "Attempt", "AttemptStatus", "Failure", "Operation",
                  "OperationKind", "OperationStatus", "Incident", "Evidence", "Verdict", "Money", "Customer",
                  "Address", "PaymentMethod", "PaymentMethodType", "Card", "Upi", "NetBanking", "Wallet", "PayLater",
@@ -44,6 +44,7 @@ METHODS = [
     "list_payments", "payment_events", "payment_ref", "capture_payment", "refund_payment", "cancel_payment",
     "complete_action", "resolve_payment", "close_incident", "unpark_payment", "receive_webhook", "metrics",
     "register_gateway", "enable_gateway", "disable_gateway", "gateway_metrics", "health", "supervision_tree",
+    "preview_route",
 ]  # fmt: skip
 
 TOKEN = "tok_0a1b2c3d4e"

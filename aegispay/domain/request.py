@@ -42,6 +42,7 @@ class PaymentRequest:
         gateway: the only gateway that may be used; ``None`` for any.
         retry_of: the failed payment that this one repeats.
         return_url: where the gateway sends the payer back to, if it has to send him away.
+        strategy: the routing strategy that ranks gateways for this payment; ``None`` for the engine's own.
     """
 
     idempotency_key: str
@@ -55,6 +56,7 @@ class PaymentRequest:
     gateway: str | None = None
     retry_of: str | None = None
     return_url: str | None = None
+    strategy: str | None = None
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of the request's content, key and merchant left out.
@@ -119,6 +121,7 @@ def parse_request(
     gateway: object = None,
     retry_of: object = None,
     return_url: object = None,
+    strategy: object = None,
 ) -> PaymentRequest:
     """Return a request from what a user passed.
 
@@ -138,6 +141,7 @@ def parse_request(
         lambda: None if gateway is None else _matching("gateway", gateway, _GATEWAY, "a-z, 0-9, _ -"),
         lambda: None if retry_of is None else text("retry_of", retry_of, longest=64),
         lambda: None if return_url is None else _url("return_url", return_url),
+        lambda: None if strategy is None else _matching("strategy", strategy, _GATEWAY, "a-z, 0-9, _ -"),
     )
     try:
         return PaymentRequest(*[parse() for parse in given])  # type: ignore[arg-type]  # each parser returns its own field

@@ -41,6 +41,7 @@ CALLS = {
     "enable_gateway": lambda aegis: aegis.enable_gateway("alpha"),
     "disable_gateway": lambda aegis: aegis.disable_gateway("alpha", reason="x"),
     "gateway_metrics": lambda aegis: aegis.gateway_metrics(),
+    "preview_route": lambda aegis: aegis.preview_route(amount="1.00", currency="USD", payment_method={"type": "card", "token": "t"}),
     "health": lambda aegis: aegis.health(),
     "supervision_tree": lambda aegis: aegis.supervision_tree(),
 }
