@@ -4,6 +4,7 @@ from aegispay.actors.gateway import GatewayMetrics
 from aegispay.blocking import BlockingAegisPay
 from aegispay.config import AegisPayConfig
 from aegispay.domain.breaker import BreakerPolicy
+from aegispay.domain.conditions import AllOf, AnyOf, Comparison, Not, Operator
 from aegispay.domain.contract import CaptureSupport, Fee, GatewayContract, LookupAuthority
 from aegispay.domain.customer import Address, Customer
 from aegispay.domain.events import Event, EventType
@@ -29,7 +30,25 @@ from aegispay.domain.payment import Attempt, Failure, Incident, Operation, Payme
 from aegispay.domain.payment_method import Card, NetBanking, PayLater, PaymentMethod, PaymentMethodType, Upi, Wallet
 from aegispay.domain.request import CaptureMode
 from aegispay.domain.retry import RetryPolicy
-from aegispay.domain.routing import RoutingDecision, RoutingStrategy, Strategy
+from aegispay.domain.routing import (
+    AbSplit,
+    Arm,
+    CostOptimised,
+    Geographic,
+    HighestSuccessRate,
+    LowestLatency,
+    MultiObjective,
+    Newcomers,
+    ObjectiveWeights,
+    RoundRobin,
+    RoutingDecision,
+    RoutingStrategy,
+    Rule,
+    RuleBased,
+    Strategy,
+    Thompson,
+    Weighted,
+)
 from aegispay.domain.state import AttemptStatus, OperationKind, OperationStatus, PaymentState
 from aegispay.engine import AegisPay
 from aegispay.errors import (
@@ -109,6 +128,25 @@ __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     # routing
     "RoutingStrategy",
     "Strategy",
+    "HighestSuccessRate",
+    "LowestLatency",
+    "CostOptimised",
+    "RoundRobin",
+    "Weighted",
+    "MultiObjective",
+    "ObjectiveWeights",
+    "Thompson",
+    "Newcomers",
+    "Geographic",
+    "AbSplit",
+    "Arm",
+    "RuleBased",
+    "Rule",
+    "Comparison",
+    "AllOf",
+    "AnyOf",
+    "Not",
+    "Operator",
     "RoutingDecision",
     "RoutePreview",
     "RoutePrice",

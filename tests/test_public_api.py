@@ -16,7 +16,10 @@ from tests import builders as b
 NAMES = {
     "the engine": ["AegisPay", "BlockingAegisPay", "AegisPayConfig", "RetryPolicy", "BreakerPolicy", "EngineHealth", "EngineMetrics", "DoubtMetrics", "GatewayMetrics", "PaymentPage", "PaymentFields",
                    "PaymentFilters"],
-    "routing": ["RoutingStrategy", "Strategy", "RoutingDecision", "RoutePreview", "RoutePrice", "RouteFields"],
+    "routing": ["RoutingStrategy", "Strategy", "HighestSuccessRate", "LowestLatency", "CostOptimised", "RoundRobin",
+                "Weighted", "MultiObjective", "ObjectiveWeights", "Thompson", "Newcomers", "Geographic", "AbSplit",
+                "Arm", "RuleBased", "Rule", "Comparison", "AllOf", "AnyOf", "Not", "Operator", "RoutingDecision",
+                "RoutePreview", "RoutePrice", "RouteFields"],
     "payments": ["Payment", "PaymentState", "CaptureMode", "Attempt", "AttemptStatus", "Failure", "Operation",
                  "OperationKind", "OperationStatus", "Incident", "Evidence", "Verdict", "Money", "Customer",
                  "Address", "PaymentMethod", "PaymentMethodType", "Card", "Upi", "NetBanking", "Wallet", "PayLater",

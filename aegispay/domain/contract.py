@@ -120,8 +120,13 @@ class GatewayContract:
 
     def fee(self, currency: str, method: PaymentMethodType) -> Fee | None:
         """Return the most specific fee for a charge, or ``None`` when no price is declared."""
-        fitting = [fee for fee in self.fees if fee.currency in {None, currency} and fee.method in {None, method}]
-        return max(fitting, key=lambda fee: (fee.currency is not None, fee.method is not None), default=None)
+        best, specific_most = None, -1
+        for fee in self.fees:
+            if fee.currency in {None, currency} and fee.method in {None, method}:
+                specific = 2 * (fee.currency is not None) + (fee.method is not None)
+                if specific > specific_most:
+                    best, specific_most = fee, specific
+        return best
 
 
 def _currencies(given: object) -> Iterator[FieldError]:

@@ -6,15 +6,21 @@ import hashlib
 from random import Random
 
 _BYTES = 7
-"""56 bits: every JSON reader takes the number exactly."""
+_BITS = 53
+"""Every JSON reader takes a whole number of 53 bits exactly."""
 
 
 def draw_of(*parts: object) -> int:
     """Return the seed that belongs to these parts, such as a payment's id and the number of an attempt."""
     digest = hashlib.blake2b("\x00".join(map(str, parts)).encode(), digest_size=_BYTES)
-    return int.from_bytes(digest.digest(), "big") & ((1 << 53) - 1)
+    return int.from_bytes(digest.digest(), "big") & ((1 << _BITS) - 1)
 
 
-def source_of(draw: int) -> Random:
-    """Return a source of random numbers that starts from this seed."""
-    return Random(draw)  # noqa: S311 - reproducible on purpose
+def part_of(draw: int) -> float:
+    """Return a draw as a number between 0 and 1, never one of them."""
+    return (draw + 0.5) / (1 << _BITS)
+
+
+def source_of(draw: int, purpose: str) -> Random:
+    """Return a source of random numbers, the same for the same draw and purpose."""
+    return Random(draw_of(draw, purpose))  # noqa: S311 - reproducible on purpose

@@ -14,6 +14,8 @@ def why_not_eligible(snapshot: GatewaySnapshot, request: RoutingRequest) -> str 
         return f"the request asks for {request.forced}"
     if snapshot.name in request.excluded:
         return "already tried"
+    if snapshot.name in request.over_budget:
+        return "retry budget spent"
     if not snapshot.is_enabled:
         return "disabled by an operator"
     if request.method not in contract.methods:

@@ -1,9 +1,8 @@
-"""What routing looks at, and what it answers."""
+"""What routing looks at."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -12,8 +11,11 @@ from aegispay.domain.contract import GatewayContract
 from aegispay.domain.payment_method import PaymentMethodType
 from aegispay.domain.request import PaymentRequest
 
-Facts = Mapping[str, float]
+Facts = dict[str, float]
 """The numbers of one gateway that a strategy looked at, by name; they stand in the record, to replay it."""
+
+HALF_OPEN = "half_open"
+"""Name of the fact that only a few calls pass the gateway's breaker."""
 
 
 class RoutingStrategy(StrEnum):
@@ -23,6 +25,8 @@ class RoutingStrategy(StrEnum):
     LOWEST_LATENCY = "lowest_latency"
     COST_OPTIMISED = "cost_optimised"
     ROUND_ROBIN = "round_robin"
+    MULTI_OBJECTIVE = "multi_objective"
+    THOMPSON = "thompson"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,7 @@ class RoutingRequest:
     Attributes:
         forced: the only gateway the merchant allows, if any.
         excluded: gateways already tried for this payment.
+        over_budget: gateways that take no attempts after the first now.
         needs_authorization: whether the money is captured later, which not every gateway can.
         payment: the whole request, for rules; ``None`` where only the fields above are known.
         at: when it is decided, aware UTC, for rules about time.
@@ -72,6 +77,7 @@ class RoutingRequest:
     method: PaymentMethodType
     forced: str | None = None
     excluded: frozenset[str] = frozenset()
+    over_budget: frozenset[str] = frozenset()
     needs_authorization: bool = False
     payment: PaymentRequest | None = None
     at: datetime | None = None
@@ -85,67 +91,3 @@ class RoutingRequest:
         customer = None if self.payment is None else self.payment.customer
         address = None if customer is None else customer.billing_address or customer.shipping_address
         return None if address is None else address.country
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """One gateway that was considered.
-
-    Attributes:
-        score: the strategy's number, larger is better; ``None`` when dropped.
-        dropped: why it was not eligible; ``None`` when it was.
-        facts: the numbers that made the score.
-    """
-
-    gateway: str
-    score: float | None = None
-    dropped: str | None = None
-    facts: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoutingDecision:
-    """The order in which gateways may be tried, and why; stored with the attempt.
-
-    Attributes:
-        strategy: kind of the strategy that ranked.
-        order: eligible gateways, best first.
-        turn: the round-robin counter used. draw: the seed of the strategy's random draws. ``None`` where it used none.
-        probe: the gateway that comes first to find out whether it is back, whatever it scored.
-        why: the strategy's own words: which rule matched, which arm was drawn.
-        preferred: gateways that a hook put first. preferred_by: the hook's name.
-    """
-
-    strategy: str
-    order: tuple[str, ...]
-    candidates: tuple[Candidate, ...]
-    turn: int | None = None
-    probe: str | None = None
-    draw: int | None = None
-    why: str = ""
-    preferred: tuple[str, ...] = ()
-    preferred_by: str = ""
-
-    def explain(self) -> str:
-        """Say in words why the first gateway was chosen and what became of the others."""
-        parts = [self._explain_candidate(candidate) for candidate in self.candidates]
-        head = self._explain_head()
-        return f"{head}: {'; '.join(parts)}" if parts else head
-
-    def _explain_head(self) -> str:
-        if not self.order:
-            return "no eligible gateway"
-        if self.probe is not None:
-            return f"{self.probe} as a probe after its outage"
-        if self.order[0] in self.preferred:
-            return f"{self.order[0]} by hook {self.preferred_by}"
-        why = f" ({self.why})" if self.why else ""
-        return f"{self.order[0]} by {self.strategy.replace('_', ' ')}{why}"
-
-    @staticmethod
-    def _explain_candidate(candidate: Candidate) -> str:
-        if candidate.dropped is not None:
-            return f"{candidate.gateway} dropped ({candidate.dropped})"
-        if candidate.score is None:
-            return f"{candidate.gateway} not ranked"
-        return f"{candidate.gateway} scored {candidate.score:.4g}"

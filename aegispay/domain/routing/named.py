@@ -1,23 +1,43 @@
-"""The strategies by name, and the way from data to a strategy."""
+"""The strategies by name."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-from pydantic import BeforeValidator, Field
-
+from aegispay.domain.routing.ab_split import AbSplit
 from aegispay.domain.routing.cost import CostOptimised
+from aegispay.domain.routing.geographic import Geographic
 from aegispay.domain.routing.latency import LowestLatency
 from aegispay.domain.routing.model import RoutingStrategy
+from aegispay.domain.routing.multi_objective import MultiObjective
+from aegispay.domain.routing.nested import AnyStrategy, declare
 from aegispay.domain.routing.round_robin import RoundRobin
+from aegispay.domain.routing.rules import RuleBased
 from aegispay.domain.routing.strategy import Strategy
 from aegispay.domain.routing.success import HighestSuccessRate
+from aegispay.domain.routing.thompson import Thompson
+from aegispay.domain.routing.weighted import Weighted
+
+__all__ = ["AnyStrategy", "strategy_of"]
+
+declare(
+    HighestSuccessRate,
+    LowestLatency,
+    CostOptimised,
+    RoundRobin,
+    MultiObjective,
+    Thompson,
+    Weighted,
+    Geographic,
+    AbSplit,
+    RuleBased,
+)
 
 _NAMED: dict[RoutingStrategy, Strategy] = {
     RoutingStrategy.HIGHEST_SUCCESS_RATE: HighestSuccessRate(),
     RoutingStrategy.LOWEST_LATENCY: LowestLatency(),
     RoutingStrategy.COST_OPTIMISED: CostOptimised(),
     RoutingStrategy.ROUND_ROBIN: RoundRobin(),
+    RoutingStrategy.MULTI_OBJECTIVE: MultiObjective(),
+    RoutingStrategy.THOMPSON: Thompson(),
 }
 
 
@@ -28,14 +48,3 @@ def strategy_of(name: RoutingStrategy | str) -> Strategy:
         ValueError: there is none.
     """
     return _NAMED[RoutingStrategy(name)]
-
-
-def _by_name(given: Any) -> Any:
-    return {"kind": given} if isinstance(given, str) else given
-
-
-AnyStrategy = Annotated[
-    Annotated[HighestSuccessRate | LowestLatency | CostOptimised | RoundRobin, Field(discriminator="kind")],
-    BeforeValidator(_by_name),
-]
-"""Any built-in strategy: an object, its name, or a mapping with its ``kind``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from aegispay.domain.routing.model import Facts, GatewaySnapshot, RoutingRequest
+from aegispay.domain.routing.model import HALF_OPEN, Facts, GatewaySnapshot, RoutingRequest
 from aegispay.domain.routing.strategy import RankContext, Ranking, Strategy
 
 
@@ -19,7 +19,11 @@ class RoundRobin(Strategy):
         return {}
 
     def rank(self, facts: Mapping[str, Facts], context: RankContext) -> Ranking:
-        """Score by how soon it is each one's turn."""
-        count = len(facts)
-        scores = {name: float(count - (index - context.turn) % count) for index, name in enumerate(facts)}
+        """Score by how soon it is each one's turn.
+
+        A half-open gateway is no part of the circle: it comes last anyway, and its turns would all go to its neighbour.
+        """
+        circle = [name for name, known in facts.items() if HALF_OPEN not in known] or list(facts)
+        count = len(circle)
+        scores = {name: float(count - (index - context.turn) % count) for index, name in enumerate(circle)}
         return Ranking(scores, uses_turn=True)

@@ -6,27 +6,31 @@ from collections.abc import Mapping
 from typing import Literal
 
 from aegispay.domain.routing.model import Facts, GatewaySnapshot, RoutingRequest
+from aegispay.domain.routing.newcomers import Newcomers
 from aegispay.domain.routing.proven import proven_rate, rate_facts
 from aegispay.domain.routing.strategy import RankContext, Ranking, Strategy
 
-_PROBATION = 0.5
-"""While half open only a few probes pass, so a gateway ranks behind those that are closed and not much worse."""
-
 
 class HighestSuccessRate(Strategy):
-    """The gateway whose recent calls failed least through its own fault."""
+    """The gateway whose recent calls failed least through its own fault.
+
+    Attributes:
+        newcomers: how gateways with few samples get payments; ``None``: by the rate that is assumed of them, so where
+            another one is proven better they get only what that one fails to take.
+    """
 
     kind: Literal["highest_success_rate"] = "highest_success_rate"
+    newcomers: Newcomers | None = None
 
     def facts(self, snapshot: GatewaySnapshot, request: RoutingRequest) -> Facts:
-        """Look at success rate, samples and breaker."""
+        """Look at success rate and samples."""
         return rate_facts(snapshot)
 
     def rank(self, facts: Mapping[str, Facts], context: RankContext) -> Ranking:
         """Score by the rate that is proven."""
-        return Ranking({name: _score(known) for name, known in facts.items()})
-
-
-def _score(facts: Facts) -> float:
-    rate = proven_rate(facts)
-    return rate * _PROBATION if "half_open" in facts else rate
+        ranking = Ranking({name: proven_rate(known) for name, known in facts.items()})
+        if self.newcomers is None:
+            return ranking
+        return self.newcomers.place(
+            ranking, {name: known.get("samples", 0.0) for name, known in facts.items()}, context
+        )
