@@ -9,10 +9,10 @@ from datetime import datetime
 from functools import partial
 
 from aegispay.actors.answers import Answer, answer_of
+from aegispay.actors.health_checks import HealthChecks
 from aegispay.actors.methods import method_of
 from aegispay.domain.outcome import NotProcessed, OutcomeUnknown, Reason
 from aegispay.domain.resolution import Purpose
-from aegispay.log import logger
 from aegispay.ports import Clock, Gateway, GatewayRequest
 
 _HANDLING_S = 5.0
@@ -65,7 +65,6 @@ class CallResult:
 
 
 OnResult = Callable[[CallResult], None]
-OnHealth = Callable[[bool], None]
 
 
 @dataclass(slots=True, eq=False)
@@ -86,6 +85,9 @@ class CallScope:
     """Owns all running gateway calls and hands each result over exactly once.
 
     It outlives the engine's closing: an adapter that does not take its cancellation in is still known afterwards.
+
+    Attributes:
+        checks: the health checks under way; they are given up with the calls.
     """
 
     def __init__(self, *, clock: Clock) -> None:
@@ -94,8 +96,9 @@ class CallScope:
         self._tasks: set[asyncio.Task[None]] = set()
         self._lingering: dict[str, set[_Running]] = {}
         self._expected: dict[str, float] = {}
+        self._announced: dict[str, GatewayCall] = {}
         self._in_flight: dict[str, int] = {}
-        self._checked: set[str] = set()
+        self.checks = HealthChecks()
         self._last_send_ended_s: dict[str, float] = {}
 
     def __len__(self) -> int:
@@ -109,10 +112,22 @@ class CallScope:
     def announce(self, call: GatewayCall) -> None:
         """Say that the call will be started by `call.start_before` or not at all."""
         self._expected[call.operation_id] = call.start_before
+        self._announced[call.operation_id] = call
+
+    def take(self, call: GatewayCall) -> bool:
+        """Return whether this call was announced and is taken for the first time.
+
+        A copy that comes late would be a second charge: by then the payment may have gone on to another gateway.
+        """
+        if self._announced.get(call.operation_id) != call:
+            return False
+        del self._announced[call.operation_id]
+        return True
 
     def withdraw(self, call: GatewayCall) -> None:
         """Say that nothing more is to be expected of the call: its result was handled, or nobody waits for it."""
         self._expected.pop(call.operation_id, None)
+        self._announced.pop(call.operation_id, None)
 
     def is_under_way(self, operation_id: str) -> bool:
         """Return whether a call about this operation is running, may still start, or has a result to be handled."""
@@ -172,35 +187,11 @@ class CallScope:
             running.on_late = None
             self._lingering.setdefault(running.call.operation_id, set()).add(running)
             self._forget(running)
-        left = tuple(self._tasks)
-        for task in left:
+        for task in self._tasks:
             task.cancel()
+        left = (*self._tasks, *self.checks.cancel())
         if left:
             await asyncio.wait(left, timeout=_GIVE_UP_S)
-
-    def check_health(self, gateway: Gateway, on_result: OnHealth) -> None:
-        """Ask the gateway whether it is up, without moving money; silence until its timeout means no.
-
-        Nothing is asked while an earlier question is still at work.
-        """
-        if gateway.name not in self._checked:
-            self._checked.add(gateway.name)
-            task = asyncio.get_running_loop().create_task(self._check_health(gateway, on_result))
-            task.add_done_callback(partial(self._health_checked, gateway.name))
-            self._tasks.add(task)
-
-    def _health_checked(self, gateway: str, task: asyncio.Task[None]) -> None:
-        self._checked.discard(gateway)
-        self._tasks.discard(task)
-
-    async def _check_health(self, gateway: Gateway, on_result: OnHealth) -> None:
-        try:
-            async with asyncio.timeout(gateway.contract.timeout_s):
-                is_up = (await gateway.health_check()).is_up is True
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - however it fails, it is not up
-            logger().warning("health_check_failed", gateway=gateway.name, error=type(error).__name__)
-            is_up = False
-        on_result(is_up)
 
     async def _run(self, gateway: Gateway, running: _Running) -> None:
         call = running.call

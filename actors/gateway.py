@@ -1,96 +1,47 @@
-"""The gateway actor: one per gateway, its bulkhead, circuit breaker and health; it reports to the router by tell."""
+"""The gateway actor: one per gateway, its limits, circuit breakers and health; it reports to the router by tell."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from pykka import ActorRef
 
 from aegispay.actors import Actor, ControlMessage
 from aegispay.actors.calls import CallResult, CallScope, GatewayCall
+from aegispay.actors.gateway_admission import Refusal, admit, limit_max, scope_of
 from aegispay.actors.gateway_memory import GatewayMemory
+from aegispay.actors.gateway_messages import (
+    CallEnded,
+    ForceBreaker,
+    GetGatewayMetrics,
+    HealthChecked,
+    PlaceCall,
+    ResetBreaker,
+    SetEnabled,
+    SetPolicies,
+)
+from aegispay.actors.gateway_metrics import GatewayMetrics, metrics_of, shown_breaker, snapshot_of
+from aegispay.actors.gateway_policies import GatewayPolicies
+from aegispay.actors.gateway_watch import Watch
 from aegispay.actors.router import GatewayReport
-from aegispay.domain import breaker as breakers
-from aegispay.domain.breaker import Breaker, BreakerPolicy, BreakerState
-from aegispay.domain.health import HealthSummary, Weights, health_score
-from aegispay.domain.outcome import GatewayMisconfigured, NotProcessed, Reason, counts_against_gateway
+from aegispay.domain.adaptive import observe
+from aegispay.domain.breaker import Breaker, BreakerScope, BreakerState
+from aegispay.domain.liveness import called, opened
+from aegispay.domain.outcome import (
+    Approved,
+    Declined,
+    GatewayMisconfigured,
+    NotProcessed,
+    Reason,
+    counts_against_gateway,
+)
 from aegispay.domain.resolution import Purpose
-from aegispay.domain.routing import GatewaySnapshot
 from aegispay.log import logger
-from aegispay.ports import Clock, Gateway, NotFound, OperationRequest
+from aegispay.ports import ChargeRequest, Clock, Gateway, NotFound
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatewayMetrics:
-    """How one gateway is doing.
-
-    Attributes:
-        disabled_because: what the operator said when switching it off; empty while enabled.
-        success_rate: share of recent calls without a gateway fault; declines are not faults. ``None`` without calls.
-        health: 0.0 to 1.0.
-        breaker_age_s: how long the breaker has been in its state.
-        in_flight: calls running now.
-        refused: calls not made since the start: the bulkhead was full, the breaker open, or it was too late.
-    """
-
-    name: str
-    is_enabled: bool
-    disabled_because: str
-    breaker: BreakerState
-    breaker_age_s: float
-    health: float
-    success_rate: float | None
-    calls: int
-    faults: int
-    latency_p50_s: float | None
-    latency_p95_s: float | None
-    latency_p99_s: float | None
-    in_flight: int
-    refused: int
-
-
-@dataclass(frozen=True, slots=True)
-class PlaceCall:
-    """Make this call, or say at once that it was not made."""
-
-    call: GatewayCall
-
-
-@dataclass(frozen=True, slots=True)
-class CallEnded(ControlMessage):
-    """A call to this gateway ended; private between scope and actor.
-
-    Attributes:
-        breaker_since: since when the breaker had been in the state that let the call pass; its result says nothing
-            about a later state.
-    """
-
-    latency_s: float
-    is_fault: bool
-    breaker_since: float
-
-
-@dataclass(frozen=True, slots=True)
-class HealthChecked(ControlMessage):
-    """A health check ended; private between scope and actor."""
-
-    is_up: bool
-    breaker_since: float
-
-
-@dataclass(frozen=True, slots=True)
-class GetGatewayMetrics:
-    """Ask for `GatewayMetrics`."""
-
-
-@dataclass(frozen=True, slots=True)
-class SetEnabled:
-    """Operator switch: a disabled gateway gets no new charges; look-ups still pass. The reply is what to keep of it."""
-
-    is_enabled: bool
-    reason: str = ""
+__all__ = ["CallEnded", "GatewayActor", "GatewayMetrics", "GatewayServices", "PlaceCall"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +51,7 @@ class GatewayServices:
     Attributes:
         deliver: hands a result to the payment it is about, whichever incarnation lives then.
         report: tells the router.
-        save: keeps the breaker for the next start; called when it changes.
+        save: keeps what is known for the next start; called when a breaker changes.
     """
 
     clock: Clock
@@ -108,17 +59,14 @@ class GatewayServices:
     deliver: Callable[[CallResult], None]
     report: Callable[[GatewayReport], None]
     save: Callable[[str, str], None]
-    breaker: BreakerPolicy
-    weights: Weights
 
 
 _REPORT_INTERVAL_S = 0.05
 """Reports are bundled: the router needs fresh numbers, not one message per call."""
-_NO_STATE = float("-inf")
 _SAVE_INTERVAL_S = 10.0
 """How much of its health a killed process forgets at most."""
 _QUIET_REPORT_S = 1.0
-"""How often an idle gateway looks at its breaker, which may be due to half-open."""
+"""How often an idle gateway looks at its breakers, which may be due to half-open."""
 
 
 class GatewayActor(Actor):
@@ -129,18 +77,29 @@ class GatewayActor(Actor):
         self._gateway = gateway
         self._memory = memory
         self._services = services
+        self._watch: Watch
 
     def __repr__(self) -> str:
         """Show name, breaker and load."""
-        in_flight = self._services.calls.in_flight(self._gateway.name)
-        return f"<GatewayActor {self._gateway.name} {self._memory.breaker.state} in_flight={in_flight}>"
+        state = self._memory.breakers[BreakerScope.CHARGE].state
+        return f"<GatewayActor {self._gateway.name} {state} in_flight={self._in_flight()}>"
 
     def on_start(self) -> None:
-        """Report at once, so that the router knows this gateway before the first payment."""
+        """Report at once, so that the router knows this gateway before the first payment; then ask how it is."""
+        ref, services = self.actor_ref, self._services
+        self._watch = Watch(
+            self._gateway,
+            self._memory,
+            clock=services.clock,
+            checks=services.calls.checks,
+            tell=lambda message: _tell(ref, message),
+        )
+        self._memory.breakers.changed = self._breaker_changed
         if self.incarnation > 0:
             # The end of a probe may be what the instance before this one crashed over: it must not hold its place.
-            self._memory.breaker = replace(self._memory.breaker, probes=0)
+            self._memory.breakers.recount(services.calls.is_running)
         self._report()
+        self._watch.look()
         self._watch_clock()
 
     def on_receive(self, message: Any) -> Any:
@@ -151,172 +110,162 @@ class GatewayActor(Actor):
             case CallEnded():
                 self._ended(message)
             case HealthChecked():
-                self._health_checked(message)
-            case GetGatewayMetrics():
-                return self._metrics()
-            case SetEnabled(is_enabled, reason):
-                self._memory.is_enabled = is_enabled
-                self._memory.disabled_because = reason
+                self._watch.answered(message)
                 self._report()
-                return self._memory.dump(self._services.clock)
+            case GetGatewayMetrics():
+                self._tick()
+                return metrics_of(self._gateway, self._memory, now=self._now(), in_flight=self._in_flight())
+            case SetPolicies(policies):
+                self._set_policies(policies)
             case _LookAtClock():
                 self._look()
             case _:
-                return super().on_receive(message)
+                return self._receive_switch(message)
         return None
+
+    def _receive_switch(self, message: Any) -> Any:
+        """Do what an operator wants; the reply is what the next start has to know."""
+        memory, now = self._memory, self._now()
+        match message:
+            case SetEnabled(is_enabled, reason):
+                memory.is_enabled = is_enabled
+                memory.disabled_because = reason
+            case ForceBreaker(state, reason, scope):
+                memory.breakers.force(scope, state, reason=reason, now=now)
+            case ResetBreaker(scope):
+                memory.breakers.reset(scope, now)
+            case _:
+                return super().on_receive(message)
+        self._report()
+        return memory.dump(self._services.clock)
 
     def on_stop(self) -> None:
         """Keep what is known for the next start."""
         self._save()
 
+    # --- time ---------------------------------------------------------------------------------------
+
     def _look(self) -> None:
         self._tick()
-        self._check_health()
+        self._watch.look()
         self._report()
         memory = self._memory
-        if memory.is_changed and self._services.clock.monotonic() - memory.saved_at >= _SAVE_INTERVAL_S:
+        if memory.is_changed and self._now() - memory.saved_at >= _SAVE_INTERVAL_S:
             self._save()
         self._watch_clock()
 
     def _watch_clock(self) -> None:
         self.timers.start("clock", _LookAtClock(), _QUIET_REPORT_S)
 
+    def _tick(self) -> None:
+        self._memory.breakers.tick(self._memory.policies.breaker, self._now())
+
+    # --- calls --------------------------------------------------------------------------------------
+
     def _place(self, call: GatewayCall) -> None:
         self._tick()
         services = self._services
+        if call.purpose is Purpose.SEND and not services.calls.take(call):
+            logger().warning("call_dropped", gateway=self._gateway.name, operation_id=call.operation_id)
+            return
         if services.calls.is_running(call.operation_id):
             # The running call will bring the answer; refusing this one would look like a verdict on the attempt.
             return
         if services.calls.is_too_late(call):
-            self._refuse(call, Reason.NOT_SENT)
+            self._refuse(call, Refusal(Reason.NOT_SENT))
             return
-        if services.calls.in_flight(self._gateway.name) >= self._gateway.contract.concurrency_max:
-            self._refuse(call, Reason.BULKHEAD_FULL)
+        verdict = admit(self._memory, self._gateway.contract, call, now=self._now(), in_flight=self._in_flight())
+        if isinstance(verdict, Refusal):
+            self._refuse(call, verdict)
             return
-        since = self._admit(call)
-        if since is None:
-            self._refuse(call, Reason.BREAKER_OPEN)
-            return
-        ref = self.actor_ref
+        self._start(call, verdict.breaker_since)
+        if scope_of(call) is BreakerScope.CHARGE:
+            self._memory.is_ready_for_probe = False
+            self._report_change()
+
+    def _start(self, call: GatewayCall, breaker_since: float | None) -> None:
+        ref, services = self.actor_ref, self._services
 
         def on_result(result: CallResult) -> None:
             services.deliver(result)
-            if isinstance(result.answer, GatewayMisconfigured):
-                logger().error("gateway_misconfigured", gateway=result.gateway, code=result.answer.code)
-            is_fault = not isinstance(result.answer, NotFound) and counts_against_gateway(result.answer)
-            _tell(ref, CallEnded(result.latency_s, is_fault, since))
+            _tell(ref, CallEnded(result, breaker_since))
 
         services.calls.start(self._gateway, call, on_result, services.deliver)
 
-    def _admit(self, call: GatewayCall) -> float | None:
-        """Return for which state of the breaker the call's result will count; ``None`` when the call may not be made.
-
-        Questions about an earlier send always pass and never count: somebody waits to know whether he was charged, and
-        a gateway that repeats its first answer has not failed once more.
-        So do captures, voids and refunds: no other gateway holds their money, so turning them away helps nobody.
-        """
-        if call.purpose is not Purpose.SEND or isinstance(call.request, OperationRequest):
-            return _NO_STATE
-        breaker, is_admitted = breakers.admit(self._memory.breaker, self._services.breaker)
-        if not is_admitted:
-            return None
-        self._memory.breaker = breaker
-        self._memory.is_ready_for_probe = False
-        return breaker.since
-
-    def _check_health(self) -> None:
-        """Ask a half-open gateway whether it is back before a payment has to try it."""
-        breaker, ref = self._memory.breaker, self.actor_ref
-        if breaker.state is BreakerState.HALF_OPEN and not self._memory.is_ready_for_probe:
-            self._services.calls.check_health(
-                self._gateway, lambda is_up: _tell(ref, HealthChecked(is_up, breaker.since))
-            )
-
-    def _health_checked(self, checked: HealthChecked) -> None:
-        breaker = self._memory.breaker
-        if checked.breaker_since != breaker.since or breaker.state is not BreakerState.HALF_OPEN:
-            return
-        if checked.is_up:
-            self._memory.is_ready_for_probe = True
-        else:
-            now = self._services.clock.monotonic()
-            self._change(breakers.record(breaker, self._services.breaker, now, is_fault=True))
-        self._report()
-
-    def _refuse(self, call: GatewayCall, reason: Reason) -> None:
-        self._memory.refused += 1
-        message = f"{self._gateway.name} was not called: {reason.replace('_', ' ')}"
-        outcome = NotProcessed(reason=reason, message=message)
+    def _refuse(self, call: GatewayCall, refusal: Refusal) -> None:
+        self._memory.refused[refusal.reason] += 1
+        detail = f" ({refusal.detail})" if refusal.detail else ""
+        message = f"{self._gateway.name} was not called: {refusal.reason.replace('_', ' ')}{detail}"
+        outcome = NotProcessed(reason=refusal.reason, message=message, retry_after_s=refusal.retry_after_s)
         self._services.deliver(CallResult(call=call, gateway=self._gateway.name, answer=outcome))
 
     def _ended(self, ended: CallEnded) -> None:
-        now = self._services.clock.monotonic()
-        self._memory.health.record(now, latency_s=ended.latency_s, is_fault=ended.is_fault)
-        self._memory.is_changed = True
-        before = self._memory.breaker
-        if ended.breaker_since == before.since:
-            self._change(breakers.record(before, self._services.breaker, now, is_fault=ended.is_fault))
-        if self._memory.breaker.state is not before.state or now - self._memory.reported_at >= _REPORT_INTERVAL_S:
-            self._report()
+        now, memory, result = self._now(), self._memory, ended.result
+        answer, scope = result.answer, scope_of(result.call)
+        if isinstance(answer, GatewayMisconfigured):
+            logger().error("gateway_misconfigured", gateway=result.gateway, code=answer.code)
+        is_fault = not isinstance(answer, NotFound) and counts_against_gateway(answer)
+        memory.health.record(now, latency_s=result.latency_s, is_fault=is_fault)
+        memory.liveness = called(memory.liveness, now, is_fault=is_fault)
+        memory.is_changed = True
+        if isinstance(result.call.request, ChargeRequest) and isinstance(answer, Approved | Declined):
+            memory.approvals.record(now, is_approved=isinstance(answer, Approved))
+        if scope is BreakerScope.CHARGE:
+            self._follow_latency(now, result.latency_s, is_fault=is_fault)
+        if scope is not None and ended.breaker_since == memory.breakers[scope].since:
+            policy, operation_id = memory.policies.breaker, result.call.operation_id
+            memory.breakers.ended(scope, operation_id, policy, now, is_fault=is_fault)
+        self._report_change()
 
-    def _tick(self) -> None:
-        now = self._services.clock.monotonic()
-        self._change(breakers.tick(self._memory.breaker, self._services.breaker, now))
+    def _follow_latency(self, now: float, latency_s: float, *, is_fault: bool) -> None:
+        memory = self._memory
+        policy, baseline_s = memory.policies.limits.adaptive, memory.adaptive.baseline_s
+        # A refused connection is no fast answer; a timeout is a slow one.
+        if policy is not None and not (is_fault and (baseline_s is None or latency_s < baseline_s)):
+            most = limit_max(memory, self._gateway.contract)
+            memory.adaptive = observe(memory.adaptive, policy, now, latency_s=latency_s, limit_max=most)
 
-    def _change(self, breaker: Breaker) -> None:
-        changed = breaker.state is not self._memory.breaker.state
-        self._memory.breaker = breaker
-        if changed:
-            self._save()
+    # --- what others know ---------------------------------------------------------------------------
+
+    def _set_policies(self, policies: GatewayPolicies) -> None:
+        self._memory.approvals.fade_by(policies.approvals_half_life_s, self._now())
+        self._memory.policies = policies
+        self._report()
+
+    def _breaker_changed(self, scope: BreakerScope, breaker: Breaker) -> None:
+        if breaker.state is BreakerState.OPEN:
+            self._memory.liveness = opened(self._memory.liveness)
+        if scope is BreakerScope.CHARGE:
+            self._memory.is_ready_for_probe = False
+        log = logger().bind(gateway=self._gateway.name, operation=scope.value, state=breaker.state.value)
+        log.warning("breaker_changed", forced_because=breaker.forced_because)
+        self._save()
 
     def _save(self) -> None:
-        self._memory.saved_at, self._memory.is_changed = self._services.clock.monotonic(), False
+        self._memory.saved_at, self._memory.is_changed = self._now(), False
         self._services.save(self._gateway.name, self._memory.dump(self._services.clock))
 
-    def _summary(self) -> HealthSummary:
-        return self._memory.health.summary(self._services.clock.monotonic())
+    def _report_change(self) -> None:
+        memory = self._memory
+        is_news = shown_breaker(memory) is not memory.reported_breaker
+        if is_news or self._now() - memory.reported_at >= _REPORT_INTERVAL_S:
+            self._report()
 
     def _report(self) -> None:
-        self._memory.reported_at = self._services.clock.monotonic()
-        summary = self._summary()
-        snapshot = GatewaySnapshot(
-            name=self._gateway.name,
-            contract=self._gateway.contract,
-            is_enabled=self._memory.is_enabled,
-            breaker=self._memory.breaker.state,
-            success_rate=summary.success_rate,
-            latency_p50_s=summary.latency_p50_s,
-            health=health_score(summary, self._memory.breaker.state, self._services.weights),
-            samples=summary.calls,
-            wants_probe=self._memory.is_ready_for_probe,
-        )
-        self._services.report(GatewayReport(snapshot))
+        memory = self._memory
+        memory.reported_at, memory.reported_breaker = self._now(), shown_breaker(memory)
+        self._services.report(GatewayReport(snapshot_of(self._gateway, memory, memory.reported_at)))
 
-    def _metrics(self) -> GatewayMetrics:
-        self._tick()
-        summary = self._summary()
-        breaker = self._memory.breaker
-        return GatewayMetrics(
-            name=self._gateway.name,
-            is_enabled=self._memory.is_enabled,
-            disabled_because=self._memory.disabled_because,
-            breaker=breaker.state,
-            breaker_age_s=max(0.0, self._services.clock.monotonic() - breaker.since),
-            health=health_score(summary, breaker.state, self._services.weights),
-            success_rate=summary.success_rate,
-            calls=summary.calls,
-            faults=summary.faults,
-            latency_p50_s=summary.latency_p50_s,
-            latency_p95_s=summary.latency_p95_s,
-            latency_p99_s=summary.latency_p99_s,
-            in_flight=self._services.calls.in_flight(self._gateway.name),
-            refused=self._memory.refused,
-        )
+    def _now(self) -> float:
+        return self._services.clock.monotonic()
+
+    def _in_flight(self) -> int:
+        return self._services.calls.in_flight(self._gateway.name)
 
 
 @dataclass(frozen=True, slots=True)
 class _LookAtClock(ControlMessage):
-    """Time to see whether the breaker's pause is over."""
+    """Time to see whether the pause of a breaker is over."""
 
 
 def _tell(ref: ActorRef[Any], message: object) -> None:

@@ -2,51 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
 
-from pydantic import TypeAdapter
-
-from aegispay.domain.breaker import Breaker, BreakerState
-from aegispay.domain.health import HealthWindow, SavedSlot
+from aegispay.actors.gateway_breakers import Breakers
+from aegispay.actors.gateway_policies import GatewayPolicies
+from aegispay.actors.gateway_saved import SAVED, SavedBreaker, SavedGateway, breaker_of
+from aegispay.domain.adaptive import Adaptive
+from aegispay.domain.approvals import ApprovalCounts
+from aegispay.domain.breaker import BreakerScope, BreakerState
+from aegispay.domain.health import HealthWindow
+from aegispay.domain.liveness import Liveness
+from aegispay.domain.outcome import Reason
+from aegispay.domain.throttle import full_bucket
 from aegispay.ports import Clock
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SavedGateway:
-    """What survives a restart of the process; every time is an age in seconds at `saved_at`.
-
-    Attributes:
-        saved_at: seconds since 1970 UTC.
-    """
-
-    saved_at: float
-    state: BreakerState
-    age_s: float
-    failure_ages_s: tuple[float, ...] = ()
-    slots: tuple[SavedSlot, ...] = ()
-    is_enabled: bool = True
-    disabled_because: str = ""
-
-
-_SAVED: TypeAdapter[SavedGateway] = TypeAdapter(SavedGateway)
-
-
 class GatewayMemory:
-    """Breaker, health and operator switch of one gateway; held outside the instance that may crash.
+    """Breakers, health, limits and operator switches of one gateway; held outside the instance that may crash.
 
     Attributes:
+        policies: what its actor goes by; `limits` in it are those of the bucket and of the adaptive limit here.
+        adaptive: the concurrency limit that follows latency, from the contract's on.
         is_ready_for_probe: half open, and its last health check was good: a payment may try it.
-        refused: calls refused since the process started.
+        refused: calls refused since the process started, by reason.
     """
 
-    def __init__(self, *, window_s: float, now: float) -> None:
-        self.breaker = Breaker(since=now)
+    def __init__(self, policies: GatewayPolicies, *, window_s: float, concurrency_max: int, now: float) -> None:
+        self.policies = policies
+        self.breakers = Breakers(now)
         self.health = HealthWindow(window_s=window_s)
+        self.approvals = ApprovalCounts(half_life_s=policies.approvals_half_life_s)
+        self.liveness = Liveness()
+        self.bucket = full_bucket(policies.limits, now)
+        self.adaptive = Adaptive(limit=float(concurrency_max))
         self.is_enabled = True
         self.disabled_because = ""
         self.is_ready_for_probe = False
-        self.refused = 0
+        self.refused: Counter[Reason] = Counter()
         self.reported_at = float("-inf")
+        self.reported_breaker: BreakerState | None = None
         self.saved_at = now
         self.is_changed = False
 
@@ -56,28 +50,29 @@ class GatewayMemory:
         Raises:
             ValueError: it cannot be read.
         """
-        data = _SAVED.validate_json(saved)
+        data = SAVED.validate_json(saved)
         now = clock.monotonic()
-        elapsed_s = max(0.0, clock.now().timestamp() - data.saved_at)
-        self.breaker = Breaker(
-            state=data.state,
-            since=now - data.age_s - elapsed_s,
-            failures=tuple(now - age_s - elapsed_s for age_s in data.failure_ages_s),
-        )
-        self.health.restore(now - elapsed_s, data.slots)
+        saved_s = now - max(0.0, clock.now().timestamp() - data.saved_at)
+        for scope, each in data.by_scope().items():
+            self.breakers.restore(scope, breaker_of(each, saved_s, self.policies.breaker))
+        self.health.restore(saved_s, data.slots)
+        if data.approvals is not None:
+            self.approvals.restore(saved_s, data.approvals)
         self.is_enabled = data.is_enabled
         self.disabled_because = data.disabled_because
 
     def dump(self, clock: Clock) -> str:
         """Return what `restore` understands."""
         now = clock.monotonic()
+        charges = self.breakers[BreakerScope.CHARGE]
         saved = SavedGateway(
             saved_at=clock.now().timestamp(),
-            state=self.breaker.state,
-            age_s=now - self.breaker.since,
-            failure_ages_s=tuple(now - at for at in self.breaker.failures),
+            state=charges.state,
+            age_s=now - charges.since,
+            breakers={scope: SavedBreaker.of(breaker, now) for scope, breaker in self.breakers},
             slots=self.health.dump(now),
+            approvals=self.approvals.dump(now),
             is_enabled=self.is_enabled,
             disabled_because=self.disabled_because,
         )
-        return _SAVED.dump_json(saved).decode()
+        return SAVED.dump_json(saved).decode()

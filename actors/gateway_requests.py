@@ -27,7 +27,7 @@ def gateway_request(payment: Payment, sent: Sent, timeout_s: float) -> GatewayRe
         money=payment.money,
         payment_method=payment.payment_method,
         customer=payment.customer,
-        metadata=payment.metadata,
+        metadata=payment.request.metadata,
         capture=payment.request.capture,
         timeout_s=timeout_s,
         return_url=payment.request.return_url,

@@ -11,6 +11,8 @@ from aegispay.actors import ActorRef
 from aegispay.actors.calls import CallResult, CallScope
 from aegispay.actors.gateway import GatewayActor, GatewayServices
 from aegispay.actors.gateway_memory import GatewayMemory
+from aegispay.actors.gateway_messages import SetPolicies
+from aegispay.actors.gateway_policies import policies_of
 from aegispay.actors.services import GatewayEntry
 from aegispay.config import AegisPayConfig
 from aegispay.errors import DuplicateGatewayError, EngineFailedError, FencedError, StoreError
@@ -96,16 +98,21 @@ class GatewayRegistry:
         finally:
             self._registering.discard(name)
 
+    def configure(self, config: AegisPayConfig) -> None:
+        """Go by these settings from now on: gateways that are registered, and those that will be."""
+        self._config = config
+        for name, entry in self.entries.items():
+            entry.ref.tell(SetPolicies(policies_of(config, name)))
+
     async def _start_gateway(self, gateway: Gateway, name: str) -> None:
-        memory = self._remember_gateway(name)
+        config = self._config
+        memory = self._remember_gateway(gateway, name)
         services = GatewayServices(
             clock=self._clock,
             calls=self._calls,
             deliver=self._deliver,
             report=lambda report: self._find("router").tell(report),
             save=lambda each, data: self._in_background(self._save_gateway(each, data)),
-            breaker=self._config.breaker,
-            weights=self._config.health_weights,
         )
         spec = ChildSpec(
             id=f"gateway:{name}",
@@ -118,10 +125,18 @@ class GatewayRegistry:
         except SupervisionError as error:
             raise EngineFailedError(f"gateway {name} could not be started: {error}") from error
         self.specs.append(spec)
-        self.entries[name] = GatewayEntry(gateway, lambda: self._find(spec.id))
+        entry = self.entries[name] = GatewayEntry(gateway, lambda: self._find(spec.id))
+        if self._config is not config:
+            # It was changed while the actor was being started, and went to those that were registered then.
+            entry.ref.tell(SetPolicies(policies_of(self._config, name)))
 
-    def _remember_gateway(self, name: str) -> GatewayMemory:
-        memory = GatewayMemory(window_s=self._config.health_window_s, now=self._clock.monotonic())
+    def _remember_gateway(self, gateway: Gateway, name: str) -> GatewayMemory:
+        memory = GatewayMemory(
+            policies_of(self._config, name),
+            window_s=self._config.health_window_s,
+            concurrency_max=gateway.contract.concurrency_max,
+            now=self._clock.monotonic(),
+        )
         try:
             if name in self._saved:
                 memory.restore(self._saved[name], self._clock)

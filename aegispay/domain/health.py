@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from aegispay.domain.breaker import BreakerState
 from aegispay.errors import FieldError, ValidationError
@@ -20,6 +21,10 @@ _SLOTS = 12
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
     """What the health score is made of.
+
+    Attributes:
+        success: of the share of calls without a gateway fault; the larger part, because a slow answer is an answer.
+        latency: of speed, 2 s / (2 s + p95); payers give up soon after two seconds.
 
     Raises:
         ValidationError: one is negative, or they do not add up to 1.
@@ -87,6 +92,9 @@ class HealthWindow:
         self._window_s = window_s
         self._slot_s = window_s / _SLOTS
         self._slots: deque[_Slot] = deque()
+        self._calls = 0
+        self._faults = 0
+        self._classes = [0] * (len(_LATENCY_BOUNDS_S) + 1)
 
     def record(self, now: float, *, latency_s: float, is_fault: bool) -> None:
         """Take one finished call into account.
@@ -97,23 +105,26 @@ class HealthWindow:
             is_fault: whether the gateway is to blame.
         """
         slot = self._slot(now)
+        index = bisect_left(_LATENCY_BOUNDS_S, latency_s)
         slot.calls += 1
         slot.faults += is_fault
-        slot.classes[bisect_left(_LATENCY_BOUNDS_S, latency_s)] += 1
+        slot.classes[index] += 1
+        self._calls += 1
+        self._faults += is_fault
+        self._classes[index] += 1
 
     def summary(self, now: float) -> HealthSummary:
         """Return counts and percentiles of the window that ends now."""
         self._forget(now)
-        calls = sum(slot.calls for slot in self._slots)
-        if calls == 0:
+        if not self._calls:
             return HealthSummary()
-        classes = [sum(column) for column in zip(*(slot.classes for slot in self._slots), strict=True)]
+        heaped = list(accumulate(self._classes))
         return HealthSummary(
-            calls=calls,
-            faults=sum(slot.faults for slot in self._slots),
-            latency_p50_s=_percentile(classes, calls, 0.50),
-            latency_p95_s=_percentile(classes, calls, 0.95),
-            latency_p99_s=_percentile(classes, calls, 0.99),
+            calls=self._calls,
+            faults=self._faults,
+            latency_p50_s=_percentile(heaped, 0.50),
+            latency_p95_s=_percentile(heaped, 0.95),
+            latency_p99_s=_percentile(heaped, 0.99),
         )
 
     def dump(self, now: float) -> tuple[SavedSlot, ...]:
@@ -138,6 +149,7 @@ class HealthWindow:
                 if 0 <= index < len(slot.classes):
                     slot.classes[index] = count
             self._slots.append(slot)
+            self._add(slot, 1)
 
     def _slot(self, now: float) -> _Slot:
         if not self._slots or now - self._slots[-1].starts_at >= self._slot_s:
@@ -147,31 +159,45 @@ class HealthWindow:
 
     def _forget(self, now: float) -> None:
         while self._slots and now - self._slots[0].starts_at >= self._window_s:
-            self._slots.popleft()
+            self._add(self._slots.popleft(), -1)
+
+    def _add(self, slot: _Slot, sign: int) -> None:
+        self._calls += sign * slot.calls
+        self._faults += sign * slot.faults
+        for index, count in enumerate(slot.classes):
+            self._classes[index] += sign * count
 
 
-def _percentile(classes: Sequence[int], calls: int, share: float) -> float:
-    wanted = share * calls
-    seen = 0
-    for index, count in enumerate(classes):
-        seen += count
-        if seen >= wanted:
-            return _LATENCY_BOUNDS_S[min(index, len(_LATENCY_BOUNDS_S) - 1)]
-    return _LATENCY_BOUNDS_S[-1]
+def _percentile(heaped: Sequence[int], share: float) -> float:
+    """Return the upper bound of the class in which the share is reached; `heaped` counts the calls up to each."""
+    index = bisect_left(heaped, share * heaped[-1])
+    return _LATENCY_BOUNDS_S[min(index, len(_LATENCY_BOUNDS_S) - 1)]
 
 
 _SLOW_S = 2.0
 """A 95th percentile this slow halves the latency part of the score: payers give up soon after."""
 _BREAKER_FACTOR = {BreakerState.CLOSED: 1.0, BreakerState.HALF_OPEN: 0.5, BreakerState.OPEN: 0.0}
+_DOWN_FACTOR = 0.5
+"""A failed health check halves the score: it is a reason to prefer others, and no proof that charges fail."""
 
 
-def health_score(summary: HealthSummary, breaker: BreakerState, weights: Weights | None = None) -> float:
+def health_score(
+    summary: HealthSummary, breaker: BreakerState, weights: Weights | None = None, *, is_down: bool = False
+) -> float:
     """Return 0.0 (useless) to 1.0 (perfect).
 
-    The score is ``(success weight x success rate + latency weight x slow / (slow + p95)) x breaker factor``, where
-    slow is 2 s and the factor is 1 while closed, 0.5 half open and 0 open. Without calls, both parts count as 1.
+    The score is ``(success weight x success rate + latency weight x slow / (slow + p95)) x breaker factor x liveness
+    factor``, where slow is 2 s, the breaker's factor is 1 while closed, 0.5 half open and 0 open, and the liveness
+    factor is 0.5 when `is_down`, else 1. Without calls, both parts count as 1.
+
+    Args:
+        summary: the recent calls.
+        breaker: the breaker of charges.
+        weights: of success and latency; 0.7 and 0.3, because a slow answer is still an answer.
+        is_down: whether the last health check said no, and no call has proved otherwise.
     """
     weights = weights or Weights()
     rate = 1.0 if summary.success_rate is None else summary.success_rate
     speed = 1.0 if summary.latency_p95_s is None else _SLOW_S / (_SLOW_S + summary.latency_p95_s)
-    return (weights.success * rate + weights.latency * speed) * _BREAKER_FACTOR[breaker]
+    score = (weights.success * rate + weights.latency * speed) * _BREAKER_FACTOR[breaker]
+    return score * _DOWN_FACTOR if is_down else score

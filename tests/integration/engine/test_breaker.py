@@ -11,6 +11,8 @@ from aegispay.domain.breaker import BreakerPolicy, BreakerState
 from tests.integration.engine.rig import Adapter, World, approval, elapse, order, virtual
 
 CLOSED, OPEN, HALF_OPEN = BreakerState
+GREEN = {"answers_to_probe": 0}
+"""As with gateways whose health check says yes all through an outage: only time ends a pause."""
 
 
 async def pay_many(aegis, name, count, **changes):
@@ -52,8 +54,8 @@ async def test_four_faults_and_a_pause_longer_than_the_window_do_not_open_it():
 @virtual
 async def test_after_60_s_it_is_half_open_and_two_successful_payments_close_it():
     world = World("alpha")
-    world["alpha"].is_up = False
-    async with world.engine() as aegis:
+    async with world.engine(health_checks=GREEN) as aegis:
+        world["alpha"].is_up = False
         await pay_many(aegis, "fault", 5)
         world["alpha"].is_up = True
         await elapse(59)
@@ -87,7 +89,7 @@ async def test_a_recovering_gateway_gets_one_payment_as_a_probe_although_others_
         await pay_many(aegis, "fault", 5, gateway="alpha")
         await pay_many(aegis, "good", 5, gateway="beta")
         world["alpha"].is_up = True
-        await elapse(62)
+        await elapse(62.5)
         payments = await pay_many(aegis, "later", 4)
     assert [payment.gateway for payment in payments] == ["alpha", "beta", "beta", "beta"]
 
@@ -143,6 +145,7 @@ async def test_payments_are_probes_too_and_one_failure_opens_it_again():
 
 @virtual
 async def test_a_half_open_gateway_gets_at_most_three_probes_at_once_and_the_rest_goes_elsewhere():
+    """Twenty payments are sent to it in one moment, when there is nowhere else to go."""
     world = World("beta")
     down = [True]
 
@@ -154,11 +157,23 @@ async def test_a_half_open_gateway_gets_at_most_three_probes_at_once_and_the_res
 
     alpha = Adapter(charge, name="alpha", health_s=0.9)
     world.gateways.insert(0, alpha)
-    async with world.engine(routing="cost_optimised") as aegis:
+    append = world.store.append
+
+    async def slow(appended):
+        await elapse(0.05)
+        return await append(appended)
+
+    async with world.engine() as aegis:
         await pay_many(aegis, "fault", 5, gateway="alpha")
         down[0] = False
         await elapse(60.5)
-        payments = await asyncio.gather(*(aegis.pay(**order(f"p-{n}")) for n in range(20)))
+        await aegis.disable_gateway("beta", reason="maintenance")
+        world.store.append = slow
+        paying = [asyncio.create_task(aegis.pay(**order(f"p-{n}"))) for n in range(20)]
+        await elapse(0.04)
+        await aegis.enable_gateway("beta")
+        payments = await asyncio.gather(*paying)
+        assert {payment.attempts[0].gateway for payment in payments} == {"alpha"}
         assert {payment.state for payment in payments} == {PaymentState.SUCCESS}
         assert len(alpha.requests) - 5 == 3
         assert sum(payment.gateway == "beta" for payment in payments) == 17
@@ -321,6 +336,7 @@ async def test_health_forgets_what_is_older_than_its_window():
     world["alpha"].is_up = False
     async with world.engine(health_window_s=60.0) as aegis:
         await pay_many(aegis, "fault", 3)
+        world["alpha"].is_up = True
         assert (await aegis.gateway_metrics("alpha")).success_rate == 0.0
         await elapse(61)
         metrics = await aegis.gateway_metrics("alpha")

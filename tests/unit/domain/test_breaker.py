@@ -1,6 +1,17 @@
 """The circuit breaker, step by step."""
 
-from aegispay.domain.breaker import Breaker, BreakerPolicy, BreakerState, admit, record, tick
+from aegispay.domain.breaker import (
+    Breaker,
+    BreakerPolicy,
+    BreakerState,
+    Slot,
+    admit,
+    end_pause,
+    force,
+    has_place,
+    record,
+    tick,
+)
 
 POLICY = BreakerPolicy(failures_max=5, window_s=60, open_s=60, probes_max=3, successes_to_close=2)
 CLOSED, OPEN, HALF_OPEN = BreakerState
@@ -40,7 +51,7 @@ def test_faults_outside_the_window_do_not_count():
 
 
 def test_faults_that_no_longer_count_are_forgotten():
-    assert faults(*range(0, 6_000, 100)).failures == (5_900,)
+    assert faults(*range(0, 6_000, 100)).slots == (Slot(starts_at=5_900, faults=1),)
 
 
 def test_successes_do_not_hide_faults():
@@ -138,3 +149,24 @@ def test_an_answer_gives_the_remaining_probes_their_full_time_again():
 
 def test_a_restored_breaker_that_was_open_too_long_is_half_open_not_closed():
     assert tick(Breaker(state=OPEN, since=-1_000), POLICY, 0).state is HALF_OPEN
+
+
+def test_a_forced_breaker_changes_by_no_call_and_no_time():
+    shut = force(OPEN, reason="fraud at the provider", now=10)
+    assert tick(shut, POLICY, 10**6) is shut
+    assert end_pause(shut, 20) is shut
+    assert admit(shut, POLICY) == (shut, False)
+    held = force(CLOSED, reason="we know better", now=10)
+    assert faults(*range(11, 30), breaker=held) is held
+    assert admit(held, POLICY) == (held, True)
+
+
+def test_evidence_of_recovery_ends_only_the_pause_of_a_breaker_that_opened_by_itself():
+    assert end_pause(faults(0, 1, 2, 3, 4), 9) == Breaker(state=HALF_OPEN, since=9)
+    for other in (Breaker(), half_open(probes=1)):
+        assert end_pause(other, 70) is other
+
+
+def test_there_is_a_place_exactly_when_a_call_would_be_admitted():
+    for breaker in (Breaker(), faults(0, 1, 2, 3, 4), *(half_open(probes=n) for n in range(4))):
+        assert has_place(breaker, POLICY) is admit(breaker, POLICY)[1]
