@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install -qq
 SEED ?= 7
 
-.PHONY: demo test check bench torture install clean
+.PHONY: demo test check bench torture torture-chaos install clean
 
 $(BIN)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -44,6 +44,9 @@ check: $(BIN)/.installed-checks
 
 torture: $(BIN)/.installed  ## two thousand payments, every fault, thirty kills: make torture SEED=7
 	$(BIN)/python -m tests.torture --seed $(SEED)
+
+torture-chaos: $(BIN)/.installed  ## ten minutes of faults on purpose at 50 payments a second: make torture-chaos SEED=7
+	$(BIN)/python -m tests.torture.chaos --seed $(SEED)
 
 bench: $(BIN)/.installed
 	$(BIN)/python -m benchmarks --seed $(SEED)

@@ -209,7 +209,7 @@ class Asking:
             outcome=outcome,
             evidence=evidence,
             detail=detail,
-            policy=services.config.retry,
+            policy=services.settings.of(payment).retry,
             next_check_at=next_check_at,
             authorization_expires_at=services.later(validity_s),
             **bounds,

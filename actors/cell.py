@@ -13,6 +13,7 @@ import pykka
 from aegispay.actors.envelope import Envelope, current_trace
 from aegispay.actors.errors import ActorCrashedError, Refusal
 from aegispay.actors.incarnation import Incarnation, uncancel
+from aegispay.actors.interception import divert, intercepted
 from aegispay.actors.mailbox import Mailbox
 from aegispay.actors.messages import LIFE_MESSAGES, LifeMessage, Phase, Restart, Stop, StopReason, Suspend
 from aegispay.actors.ref import CellRef
@@ -85,6 +86,9 @@ class Cell(Incarnation):
         if self.state is CellState.STOPPED:
             self.reject(envelope, "ended before it handled")
             return
+        interception = self.system.interception
+        if interception is not None and divert(interception, self, envelope):
+            return
         self.mailbox.append(envelope)
         if self._task is None and self.state is CellState.READY:
             self.schedule()
@@ -114,8 +118,8 @@ class Cell(Incarnation):
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is running and nothing waits."""
-        return self._task is None and not self.mailbox
+        """Whether nothing is running, nothing waits and nothing is on its way."""
+        return self._task is None and not self.mailbox and not self.mailbox.inbound
 
     def passivate(self) -> bool:
         """Put an idle actor away; return whether it is away or, having a stop hook, on its way."""
@@ -188,8 +192,10 @@ class Cell(Incarnation):
         self._turn = envelope
         current_trace.set(envelope.trace)
         assert self.instance is not None
+        disturbed = self.system.interception
         try:
-            result = self.instance._handle_receive(message)  # noqa: SLF001 - pykka's dispatch, proxies included
+            handle = self.instance._handle_receive  # noqa: SLF001 - pykka's dispatch, proxies included
+            result = handle(message) if disturbed is None else intercepted(disturbed, self, message)
             if isinstance(result, CoroutineType):
                 result = await result
         except Refusal as refusal:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
+from aegispay.actors.network_caps import cap_marks
 from aegispay.actors.router import ChooseGateway
 from aegispay.actors.services import PaymentServices, apply
 from aegispay.domain import commands as c
 from aegispay.domain.draft import Draft
+from aegispay.domain.enriched import enriched_request
 from aegispay.domain.ids import is_payment_id
 from aegispay.domain.keys import attempt_id, charge_key, request_digest
 from aegispay.domain.outcome import Reason
 from aegispay.domain.payment import Payment
+from aegispay.domain.put_off import may_go_back, waits_again
 from aegispay.domain.request import CaptureMode, PaymentRequest
+from aegispay.domain.retry import RetryPolicy, left_s
 from aegispay.domain.routing import RoutingDecision, RoutingRequest, Strategy, draw_of
 from aegispay.domain.state import PaymentState
 from aegispay.errors import FieldError, NoGatewayError, UnknownGatewayError, ValidationError
@@ -89,22 +94,48 @@ class Charging:
         payment = draft.payment
         if payment is None or payment.open_attempt is not None or payment.state not in _STARTABLE:
             return
-        decision = await self._choose(payment)
-        gateways = self._services.gateways
+        services, now = self._services, self._services.now()
+        if payment.retry is not None and now < payment.retry.at:
+            return
+        # Asked once: it may change while the router is asked, and the attempt has to name the one it was decided under.
+        revision, policy = services.settings.revision_of(payment), services.settings.of(payment).retry
+        if payment.attempts and left_s(policy, payment.attempts[0].started_at, now) < 0:
+            message = "no attempt begins after the payment's deadline"
+            apply(draft, c.RefusePayment(at=now, reason=Reason.RETRY_DEADLINE_PASSED, message=message))
+            return
+        decision = await self._choose(payment, policy)
+        gateways = services.gateways
         entry = next((gateways[name] for name in decision.order if name in gateways), None)
         if entry is None:
-            reason, message = Reason.NO_ELIGIBLE_GATEWAY, decision.explain()
-            apply(draft, c.RefusePayment(at=self._services.now(), reason=reason, message=message))
-        else:
-            apply(draft, self._start(payment, entry.gateway, decision))
+            apply(draft, self._nobody(payment, policy, decision))
+            return
+        start = self._start(payment, entry.gateway, decision, revision)
+        draft.marks += cap_marks(payment, policy, services.store.salt, start.at)
+        apply(draft, start)
 
-    async def _choose(self, payment: Payment) -> RoutingDecision:
-        excluded = frozenset(attempt.gateway for attempt in payment.attempts)
-        request = routing_request(payment.request, at=self._services.now(), excluded=excluded)
+    def _nobody(self, payment: Payment, policy: RetryPolicy, decision: RoutingDecision) -> c.Command:
+        """End the payment for want of a gateway; one that has waited for its time waits a little more."""
+        now = self._services.now()
+        again = waits_again(payment, policy, now)
+        if again is not None:
+            return c.PutOffRetry(at=now, retry=again)
+        return c.RefusePayment(at=now, reason=Reason.NO_ELIGIBLE_GATEWAY, message=decision.explain())
+
+    async def _choose(self, payment: Payment, policy: RetryPolicy) -> RoutingDecision:
+        excluded = frozenset(attempt.gateway for attempt in payment.attempts if not may_go_back(payment, attempt))
+        request = routing_request(enriched_request(payment), at=self._services.now(), excluded=excluded)
+        if payment.retry is not None and payment.retry.gateway is not None:
+            request = replace(request, forced=payment.retry.gateway)
+        if self._services.hooks.prefers:
+            request = await self._services.hooks.preferring(payment, request)
         question = ChooseGateway(
             request=request,
             strategy=self._strategy(payment),
             draw=draw_of(payment.id, len(payment.attempts) + 1),
+            is_retry=bool(payment.attempts),
+            # It protects the gateways, so that of today counts, whatever the payment started with.
+            budget=self._services.settings.current.retry.budget,
+            at_s=self._services.clock.monotonic(),
         )
         decision: RoutingDecision = await self._services.find_router().ask(
             question, block=False, timeout=_ROUTER_TIMEOUT_S
@@ -112,14 +143,16 @@ class Charging:
         return decision
 
     def _strategy(self, payment: Payment) -> Strategy:
-        config = self._services.config
+        config = self._services.settings.of(payment)
         try:
             return config.strategy(payment.request.strategy)
         except ValidationError:
             # It was known when the payment was created: a payment under way goes on without it.
             return config.routing
 
-    def _start(self, payment: Payment, gateway: Gateway, decision: RoutingDecision) -> c.StartAttempt:
+    def _start(
+        self, payment: Payment, gateway: Gateway, decision: RoutingDecision, configuration: int
+    ) -> c.StartAttempt:
         number = len(payment.attempts) + 1
         operation_id = attempt_id(payment.id, number)
         key = charge_key(payment.id, number, gateway.name)
@@ -131,4 +164,5 @@ class Charging:
             request_digest=request_digest(operation_id, key, payment.fingerprint),
             deadline_at=self._services.patience(gateway.name),
             decision=decision,
+            configuration=configuration,
         )

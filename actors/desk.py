@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from aegispay.actors.asking import Asking
 from aegispay.actors.charging import Charging
+from aegispay.actors.network_caps import capped, is_cap
 from aegispay.actors.payment_messages import CompleteAction
 from aegispay.actors.services import PaymentServices
+from aegispay.actors.verdicts import blocked
 from aegispay.domain.draft import Draft
 from aegispay.domain.events import (
     AttemptFailed,
@@ -22,8 +24,9 @@ from aegispay.domain.invariants import check
 from aegispay.domain.payment import Payment, Sent
 from aegispay.domain.projection import project
 from aegispay.domain.resolution import Purpose
-from aegispay.errors import PaymentNotFoundError
+from aegispay.errors import LimitReachedError, PaymentNotFoundError
 from aegispay.history import rebuild
+from aegispay.hooks.counters import full_counter
 from aegispay.ports import Append
 
 _SETTLING_SENDS = (AttemptFailed, PaymentAuthorized, PaymentSucceeded, OperationSucceeded, OperationFailed)
@@ -68,7 +71,9 @@ class Desk:
 
     async def load(self) -> None:
         """Rebuild the payment from its events."""
-        self.payment = rebuild(self.id, await self.services.store.load(self.id))
+        payment = rebuild(self.id, await self.services.store.load(self.id))
+        await self.services.settings.keep(payment)
+        self.payment = payment
         self.is_loaded = True
 
     async def commit(self, draft: Draft) -> Payment:
@@ -79,14 +84,10 @@ class Desk:
         if not draft.events:
             return payment
         check(payment)
-        await self.services.store.append(
-            Append(
-                payment_id=self.id,
-                expected_version=draft.version,
-                events=draft.events,
-                row=project(payment),
-            )
-        )
+        try:
+            await self._append(payment, draft)
+        except LimitReachedError as error:
+            return await self.commit(self._instead(draft, error))
         before, self.payment = self.payment, payment
         self.is_loaded = True
         if before is not None and before.in_doubt:
@@ -97,7 +98,36 @@ class Desk:
             if isinstance(event, AttemptStarted | OperationRequested):
                 self._send(payment, event.operation_id)
         self.tell(payment)
+        if self.services.hooks.hears:
+            self.services.hooks.tell(payment, draft.events)
         return payment
+
+    def _instead(self, draft: Draft, error: LimitReachedError) -> Draft:
+        """Return what to write where a counter takes no more: the end of the payment, without an attempt.
+
+        The store has decided it, so nobody is asked again. What is returned counts less, so this comes to an end.
+
+        Raises:
+            LimitReachedError: nobody here counts by that key.
+        """
+        now = self.services.now()
+        if is_cap(error):
+            return capped(draft, self.payment, error, now)
+        verdict = full_counter(draft.marks, error)
+        if verdict is None:
+            raise error
+        return blocked(draft, self.payment, verdict, now)
+
+    async def _append(self, payment: Payment, draft: Draft) -> None:
+        await self.services.store.append(
+            Append(
+                payment_id=self.id,
+                expected_version=draft.version,
+                events=draft.events,
+                row=project(payment),
+                marks=tuple(draft.marks),
+            )
+        )
 
     def _count_ended(self, before: Payment, after: Payment, draft: Draft) -> None:
         for doubt in before.doubts:

@@ -28,6 +28,7 @@ from aegispay.actors.gateway_watch import Watch
 from aegispay.actors.router import GatewayReport
 from aegispay.domain.adaptive import observe
 from aegispay.domain.breaker import Breaker, BreakerScope, BreakerState
+from aegispay.domain.keys import is_first_attempt
 from aegispay.domain.liveness import called, opened
 from aegispay.domain.outcome import (
     Approved,
@@ -208,7 +209,9 @@ class GatewayActor(Actor):
         memory.health.record(now, latency_s=result.latency_s, is_fault=is_fault)
         memory.liveness = called(memory.liveness, now, is_fault=is_fault)
         memory.is_changed = True
-        if isinstance(result.call.request, ChargeRequest) and isinstance(answer, Approved | Declined):
+        # Only first attempts: who comes second was declined elsewhere, and would make a fall-back look bad for ever.
+        is_first = isinstance(result.call.request, ChargeRequest) and is_first_attempt(result.call.operation_id)
+        if is_first and isinstance(answer, Approved | Declined):
             memory.approvals.record(now, is_approved=isinstance(answer, Approved))
         if scope is BreakerScope.CHARGE:
             self._follow_latency(now, result.latency_s, is_fault=is_fault)

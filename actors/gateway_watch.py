@@ -44,7 +44,9 @@ class Watch:
         """Ask if it is time to."""
         memory, now = self._memory, self._clock.monotonic()
         charges = memory.breakers[BreakerScope.CHARGE]
-        is_wanted = charges.state is BreakerState.HALF_OPEN and not memory.is_ready_for_probe
+        # One probe at a time until one has come back: a gateway may be well and still let every charge hang.
+        is_free = charges.probes == 0 or charges.successes > 0
+        is_wanted = charges.state is BreakerState.HALF_OPEN and not memory.is_ready_for_probe and is_free
         luck = draw_of(self._gateway.name, memory.liveness.asked) / _DRAWS
         is_open, policy = memory.breakers.is_any_open, memory.policies.checks
         if is_wanted or steps.is_due(memory.liveness, policy, now, is_open=is_open, luck=luck):

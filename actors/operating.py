@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from aegispay.actors.desk import Desk
 from aegispay.actors.gateway_requests import gateway_of
+from aegispay.actors.judging import look_at_transaction
 from aegispay.actors.payment_messages import CancelPayment, CloseIncident, CompleteAction, Operate, ResolveDoubt
 from aegispay.actors.services import apply
 from aegispay.domain import commands as c
@@ -58,6 +59,8 @@ async def operate(desk: Desk, message: Operate) -> Payment:
     reference = operation_id(payment.id, message.kind, message.key)
     if payment.find_operation(reference) is None and payment.approved_attempt is not None:
         _check_contract(desk, payment, message, amount_minor)
+        if desk.services.hooks.looks_at_transactions:
+            await look_at_transaction(desk, message, amount_minor)
     gateway = "" if payment.approved_attempt is None else payment.approved_attempt.gateway
     draft = desk.draft()
     rejection = draft.apply(

@@ -9,6 +9,7 @@ from aegispay.actors.calls import CallResult
 from aegispay.actors.desk import Desk
 from aegispay.actors.gateway_requests import gateway_of
 from aegispay.actors.payment_messages import NotificationArrived
+from aegispay.actors.reacting import taken_in
 from aegispay.actors.services import apply
 from aegispay.domain import commands as c
 from aegispay.domain.contract import GatewayContract, LookupAuthority
@@ -30,6 +31,9 @@ from aegispay.domain.resolution import Purpose, settles_s
 from aegispay.domain.state import PaymentState
 from aegispay.log import logger
 from aegispay.ports import NotFound
+
+_WAITS = frozenset({Reason.BULKHEAD_FULL, Reason.RATE_LIMITED, Reason.BREAKER_OPEN, Reason.NOT_SENT})
+"""Why an operation that was not made may be made soon."""
 
 
 async def answered(desk: Desk, result: CallResult) -> bool:
@@ -58,22 +62,19 @@ async def answered(desk: Desk, result: CallResult) -> bool:
 
 
 def _was_not_made(desk: Desk, sent: Sent, result: CallResult) -> bool:
-    """Whether an operation was not even offered to its gateway: too much is under way, so it has to wait its turn."""
+    """Whether an operation was not even offered to its gateway, which takes none now, so that it waits its turn."""
     return (
         isinstance(sent, Operation)
         and sent.is_first_hand
         and result.asked_at is None
         and isinstance(result.answer, NotProcessed)
-        and result.answer.reason in {Reason.BULKHEAD_FULL, Reason.NOT_SENT}
+        and result.answer.reason in _WAITS
         and desk.services.now() < sent.next_check_at
     )
 
 
 async def _take_in(desk: Desk, sent: Sent, outcome: Outcome, evidence: Evidence) -> None:
-    draft = desk.draft()
-    apply(draft, desk.asking.record(desk.existing(), sent, outcome, evidence))
-    await desk.charging.next_attempt(draft)
-    await desk.commit(draft)
+    await desk.commit(await taken_in(desk, sent, outcome, evidence))
 
 
 def _tell_who_waits_for_the_payer(desk: Desk) -> None:
@@ -85,11 +86,10 @@ def _tell_who_waits_for_the_payer(desk: Desk) -> None:
 
 async def _action_asked_about(desk: Desk, sent: Sent, result: CallResult) -> None:
     """Take in what came of the payer's action, if it is known; if its time is over, nothing came of it."""
-    payment, draft = desk.existing(), desk.draft()
+    draft = desk.draft()
     match result.answer:
         case Approved() | Declined() | Pending() as answer:
-            apply(draft, desk.asking.record(payment, sent, answer, Evidence.LOOKUP))
-            await desk.charging.next_attempt(draft)
+            draft = await taken_in(desk, sent, answer, Evidence.LOOKUP)
         case NotFound() | RequiresAction():
             _nobody_acted(desk, draft, sent, result)
         case _:

@@ -41,6 +41,8 @@ _STORE_RETRY_S = 1.0
 """How soon an outcome is offered to the store again that it could not take."""
 _SEND_AGAIN_S = 0.25
 """How soon an operation is offered again to a gateway that had no room for it."""
+_SEND_AGAIN_MAX_S = 5.0
+"""How soon at the latest, whatever the gateway's breaker says: it may be reset, or half open early."""
 
 
 class PaymentActor(Actor):
@@ -107,7 +109,7 @@ class PaymentActor(Actor):
 
     async def _handle_up_to_date(self, message: Any) -> Any:
         desk = self._desk
-        if not (desk.is_loaded or isinstance(message, SubmitPayment)):
+        if self._has_to_read(message):
             await self._load()
         try:
             return await self._handle(message)
@@ -123,6 +125,17 @@ class PaymentActor(Actor):
             if desk.payment is None:
                 raise
             return await self._handle(message)
+
+    def _has_to_read(self, message: Any) -> bool:
+        """Return whether the log knows more: it was not read yet, or the payment was parked, and perhaps let go on."""
+        payment = self._desk.payment
+        if self._desk.is_loaded:
+            return payment is not None and payment.is_parked
+        if not isinstance(message, SubmitPayment):
+            return True
+        # A new payment is found out by the append, unless hooks have to know before: of repetitions they are not asked.
+        hooks = self._services.hooks
+        return hooks.looks_at_requests or (message.process and (hooks.judges or hooks.prefers))
 
     async def _handle(self, message: Any) -> Any:
         desk = self._desk
@@ -166,8 +179,15 @@ class PaymentActor(Actor):
     async def _answered(self, result: CallResult) -> None:
         if await outcomes.answered(self._desk, result):
             reference = result.call.operation_id
-            self.timers.start(("send", reference), SendAgain(reference), _SEND_AGAIN_S)
+            self.timers.start(("send", reference), SendAgain(reference), self._pause_s(result))
         await operating.complete_what_waits(self._desk)
+
+    def _pause_s(self, result: CallResult) -> float:
+        """Return how long to wait before an operation is offered again: not beyond the end of its patience."""
+        sent = self._desk.existing().find_operation(result.call.operation_id)
+        wanted_s = getattr(result.answer, "retry_after_s", None) or 0.0
+        left_s = 0.0 if sent is None else (sent.next_check_at - self._services.now()).total_seconds()
+        return max(_SEND_AGAIN_S, min(wanted_s, left_s, _SEND_AGAIN_MAX_S))
 
     def _send_again(self, reference: str) -> None:
         payment = self._desk.existing()

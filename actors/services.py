@@ -16,7 +16,9 @@ from aegispay.domain.draft import Draft
 from aegispay.domain.evidence import Evidence
 from aegispay.domain.payment import Payment
 from aegispay.errors import FencedError, IllegalTransitionError
+from aegispay.hooks.runner import HookRunner
 from aegispay.ports import Clock, EventStore, Gateway
+from aegispay.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class PaymentServices:
     """What payment actors work with.
 
     Attributes:
+        config: what the engine was started with; of those settings that may change meanwhile, it has the first values.
+        settings: what is in force, and what payments under way have started with.
         find_router: looked up for each question, because the router may have been started anew.
         deliver: hands a call's result to the payment it is about, whichever incarnation lives then.
         is_halted: whether the engine may call gateways no more.
@@ -45,11 +49,13 @@ class PaymentServices:
         doubt_ended: called when what was in doubt is settled: after how many seconds, and by what evidence.
         looked_at: called when a gateway was asked on somebody's behalf and nothing has changed.
         recovered: called when a payment that was interrupted has survived what it was doing then.
+        hooks: asks and tells hooks.
     """
 
     store: EventStore
     clock: Clock
     config: AegisPayConfig
+    settings: Settings
     find_router: Callable[[], ActorRef[Any]]
     gateways: Mapping[str, GatewayEntry]
     calls: CallScope
@@ -60,6 +66,7 @@ class PaymentServices:
     doubt_ended: Callable[[float, Evidence], None]
     looked_at: Callable[[Payment], None]
     recovered: Callable[[str], None]
+    hooks: HookRunner
 
     def now(self) -> datetime:
         """Return the wall clock."""

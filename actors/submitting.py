@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from aegispay.actors import judging
 from aegispay.actors.desk import Desk
 from aegispay.actors.payment_messages import SubmitPayment
 from aegispay.actors.services import apply
@@ -13,12 +14,14 @@ from aegispay.domain.payment import Payment
 from aegispay.domain.request import differing_fields
 from aegispay.domain.state import PaymentState
 from aegispay.errors import GatewayError, IdempotencyConflictError, RequestError
+from aegispay.hooks.rulings import Addition
 
 
 async def submit(desk: Desk, message: SubmitPayment) -> Payment:
     """Create the payment, or say what the same request has created before."""
     if desk.payment is None:
         await _check_new(desk, message)
+    additions = await _additions(desk, message)
     known = desk.payment
     if known is not None and known.fingerprint != message.fingerprint:
         fields = differing_fields(known.request, message.request)
@@ -27,6 +30,7 @@ async def submit(desk: Desk, message: SubmitPayment) -> Payment:
     if known is None:
         # Not read before: whether the stream is empty is decided by the append, which expects it to be.
         apply(draft, _create(desk, message))
+        judging.enrich(desk, draft, additions)
     if message.process:
         await begin(desk, draft)
     return await desk.commit(draft)
@@ -45,11 +49,22 @@ async def begin(desk: Desk, draft: Draft) -> None:
     payment = draft.payment
     if payment is None or payment.is_parked:
         return
-    if payment.open_attempt is None and not payment.state.is_final:
+    if not payment.attempts and not payment.state.is_final:
+        # Later there may be a deadline to keep: who is left then, the router says.
         desk.charging.check_gateways(payment.request.gateway)
     if payment.state is PaymentState.INITIATED:
         apply(draft, c.AuthenticatePayment(at=desk.services.now()))
-    await desk.charging.next_attempt(draft)
+    if not desk.services.hooks.judges or await judging.is_let_through(desk, draft):
+        await desk.charging.next_attempt(draft)
+
+
+async def _additions(desk: Desk, message: SubmitPayment) -> tuple[Addition, ...]:
+    """Ask hooks about a new request; a repetition is none of their business."""
+    if not desk.services.hooks.looks_at_requests:
+        return ()
+    if not desk.is_loaded:
+        await desk.load()
+    return () if desk.payment is not None else await judging.look_at(desk, message.request)
 
 
 async def _check_new(desk: Desk, message: SubmitPayment) -> None:
@@ -57,7 +72,7 @@ async def _check_new(desk: Desk, message: SubmitPayment) -> None:
     try:
         if message.process or message.request.gateway is not None:
             desk.charging.check_gateways(message.request.gateway)
-        desk.services.config.strategy(message.request.strategy)
+        desk.services.settings.current.strategy(message.request.strategy)
         if message.request.retry_of is not None:
             await desk.charging.check_retry(message.request.retry_of)
     except (GatewayError, RequestError):

@@ -24,6 +24,7 @@ from aegispay.actors.waits import waiting_for
 
 if TYPE_CHECKING:
     from aegispay.actors.actor import Actor
+    from aegispay.actors.interception import Interception
 
 _defaults: dict[asyncio.AbstractEventLoop, ActorSystem] = {}
 
@@ -60,6 +61,7 @@ class ActorSystem:
         clock: wall clock of dead letters.
         ask_timeout_s: deadline of an ask that names none.
         dead_letter_capacity: how many of the latest dead letters are kept.
+        interception: sees every message, and may disturb it; for tests.
     """
 
     def __init__(
@@ -69,8 +71,10 @@ class ActorSystem:
         clock: Clock | None = None,
         ask_timeout_s: float = 30.0,
         dead_letter_capacity: int = 1_000,
+        interception: Interception | None = None,
     ) -> None:
         self.name = name
+        self.interception = interception
         self.loop = asyncio.get_running_loop()
         self.thread_id = get_ident()
         self.ask_timeout_s = ask_timeout_s

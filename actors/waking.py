@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aegispay.actors.asking import undecided
 from aegispay.actors.desk import Desk
+from aegispay.actors.reacting import taken_in
 from aegispay.actors.services import apply
 from aegispay.actors.submitting import begin
 from aegispay.domain import commands as c
@@ -140,10 +141,8 @@ class Waking:
 
     async def _doubt(self, sent: Sent, message: str, reason: Reason = Reason.INTERRUPTED) -> None:
         desk = self._desk
-        draft = desk.draft()
         lost = OutcomeUnknown(reason=reason, message=message)
-        apply(draft, desk.asking.record(desk.existing(), sent, lost, Evidence.ANSWER))
-        await desk.commit(draft)
+        await desk.commit(await taken_in(desk, sent, lost, Evidence.ANSWER))
 
     # --- captures, voids and refunds ----------------------------------------------------------------
 

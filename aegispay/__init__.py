@@ -1,14 +1,17 @@
 """AegisPay: a payment-orchestration engine you embed in your Python process."""
 
-from aegispay.actors.gateway import GatewayMetrics
+from aegispay.actors.gateway_metrics import BreakerMetrics, GatewayMetrics
+from aegispay.api.hooks import ReviewVerdict
 from aegispay.blocking import BlockingAegisPay
 from aegispay.config import AegisPayConfig
-from aegispay.domain.breaker import BreakerPolicy
+from aegispay.domain.adaptive import AdaptivePolicy
+from aegispay.domain.breaker import BreakerPolicy, BreakerScope, BreakerState
 from aegispay.domain.conditions import AllOf, AnyOf, Comparison, Not, Operator
 from aegispay.domain.contract import CaptureSupport, Fee, GatewayContract, LookupAuthority
 from aegispay.domain.customer import Address, Customer
 from aegispay.domain.events import Event, EventType
 from aegispay.domain.evidence import Evidence, Verdict
+from aegispay.domain.liveness import HealthCheckPolicy
 from aegispay.domain.money import Money
 from aegispay.domain.notification import Notification, NotificationKind
 from aegispay.domain.outcome import (
@@ -29,7 +32,7 @@ from aegispay.domain.outcome import (
 from aegispay.domain.payment import Attempt, Failure, Incident, Operation, Payment
 from aegispay.domain.payment_method import Card, NetBanking, PayLater, PaymentMethod, PaymentMethodType, Upi, Wallet
 from aegispay.domain.request import CaptureMode
-from aegispay.domain.retry import RetryPolicy
+from aegispay.domain.retry import Backoff, NetworkCap, RetryAction, RetryBudget, RetryPolicy, RetryRule
 from aegispay.domain.routing import (
     AbSplit,
     Arm,
@@ -50,12 +53,15 @@ from aegispay.domain.routing import (
     Weighted,
 )
 from aegispay.domain.state import AttemptStatus, OperationKind, OperationStatus, PaymentState
+from aegispay.domain.throttle import LimitPolicy
 from aegispay.engine import AegisPay
 from aegispay.errors import (
     AegisPayError,
     BeingAskedError,
     CardDataError,
     CommitUnknownError,
+    ConfigurationConflictError,
+    ConfigurationError,
     CorruptStoreError,
     CurrencyMismatchError,
     DuplicateGatewayError,
@@ -65,8 +71,10 @@ from aegispay.errors import (
     FencedError,
     FieldError,
     GatewayError,
+    HookRefusedError,
     IdempotencyConflictError,
     IllegalTransitionError,
+    LimitReachedError,
     NewerSchemaError,
     NoGatewayError,
     NotInDoubtError,
@@ -83,6 +91,7 @@ from aegispay.errors import (
     StoreOpenError,
     StoreUnavailableError,
     UnknownGatewayError,
+    UnknownHookError,
     UnsupportedOperationError,
     ValidationError,
     VersionConflictError,
@@ -90,6 +99,7 @@ from aegispay.errors import (
 )
 from aegispay.fields import PaymentFields, PaymentFilters, RouteFields
 from aegispay.gateways.simulated import SimulatedGateway
+from aegispay.hooks import Hook, HookReport, Hooks
 from aegispay.ports import (
     ActionGateway,
     CapturingGateway,
@@ -107,6 +117,7 @@ from aegispay.ports import (
     StoredEvent,
     VoidingGateway,
 )
+from aegispay.revisions import ConfigurationRevision
 from aegispay.storage.memory import MemoryStore
 from aegispay.storage.sqlite import SqliteStore
 from aegispay.views import DoubtMetrics, EngineHealth, EngineMetrics, PaymentPage, RoutePreview, RoutePrice
@@ -116,15 +127,33 @@ __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     "AegisPay",
     "BlockingAegisPay",
     "AegisPayConfig",
-    "RetryPolicy",
-    "BreakerPolicy",
+    "ConfigurationRevision",
     "EngineHealth",
     "EngineMetrics",
     "DoubtMetrics",
     "GatewayMetrics",
+    "BreakerMetrics",
     "PaymentPage",
     "PaymentFields",
     "PaymentFilters",
+    # policies
+    "RetryPolicy",
+    "RetryRule",
+    "RetryAction",
+    "RetryBudget",
+    "Backoff",
+    "NetworkCap",
+    "BreakerPolicy",
+    "BreakerScope",
+    "BreakerState",
+    "HealthCheckPolicy",
+    "LimitPolicy",
+    "AdaptivePolicy",
+    # hooks
+    "Hook",
+    "Hooks",
+    "HookReport",
+    "ReviewVerdict",
     # routing
     "RoutingStrategy",
     "Strategy",
@@ -223,6 +252,11 @@ __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     "FieldError",
     "CardDataError",
     "CurrencyMismatchError",
+    "ConfigurationError",
+    "ConfigurationConflictError",
+    "HookRefusedError",
+    "UnknownHookError",
+    "LimitReachedError",
     "IdempotencyConflictError",
     "PaymentNotFoundError",
     "IllegalTransitionError",

@@ -13,6 +13,7 @@ from aegispay.actors import ActorDeadError, ActorRef, ActorSystem, Directory, Di
 from aegispay.actors.asking import Asking
 from aegispay.actors.calls import CallResult, CallScope
 from aegispay.actors.charging import Charging
+from aegispay.actors.interception import Interception
 from aegispay.actors.payment import PaymentActor
 from aegispay.actors.payment_messages import NotificationArrived, OutcomeArrived, Wake
 from aegispay.actors.router import RouterActor, RouterMemory
@@ -20,6 +21,7 @@ from aegispay.actors.scheduler import SchedulerActor
 from aegispay.actors.services import GatewayEntry, PaymentServices
 from aegispay.config import AegisPayConfig
 from aegispay.dispatch import Dispatcher
+from aegispay.domain.commands import RefusePayment
 from aegispay.domain.keys import payment_of
 from aegispay.domain.notification import Notification
 from aegispay.domain.payment import Payment
@@ -29,13 +31,16 @@ from aegispay.errors import (
     FencedError,
     StoreError,
 )
+from aegispay.hooks.registry import Hooks
+from aegispay.hooks.runner import HookRunner
 from aegispay.inbox import Inbox
 from aegispay.log import log_report, logger
-from aegispay.parking import ParkingLot
+from aegispay.parking import ParkingLot, review_cause
 from aegispay.ports import Clock, EventStore, Gateway
 from aegispay.recovery import Recovery
 from aegispay.registry import GatewayRegistry
 from aegispay.resolutions import Resolutions
+from aegispay.settings import Settings
 from aegispay.supervision import (
     ChildSpec,
     DynamicSupervisor,
@@ -51,22 +56,13 @@ _CORE_INTENSITY = RestartIntensity(restarts=10, period_s=10.0)
 """Router, gateways and scheduler hold little and restart fast; ten crashes in ten seconds are no accident."""
 
 
-async def assemble(
-    *,
-    store: EventStore,
-    gateways: Sequence[Gateway],
-    config: AegisPayConfig,
-    clock: Clock,
-    random_source: random.Random,
-    calls: CallScope,
-) -> Assembly:
+async def assemble(assembly: Assembly, gateways: Sequence[Gateway]) -> Assembly:
     """Start all parts on an open store.
 
     Raises:
         DuplicateGatewayError: two gateways of one name.
         ValidationError: an object among the gateways is none.
     """
-    assembly = Assembly(store=store, config=config, clock=clock, random_source=random_source, calls=calls)
     await assembly.start()
     try:
         for gateway in gateways:
@@ -83,6 +79,7 @@ class Assembly:
     Attributes:
         registry: the registered gateways. inbox: what they report.
         directory: the payment actors, by payment id. dispatcher: the way to them.
+        hooks: asks and tells hooks.
         refusal: why no commands are taken any more: the root gave up, or another engine owns the database.
     """
 
@@ -94,6 +91,8 @@ class Assembly:
         clock: Clock,
         random_source: random.Random,
         calls: CallScope,
+        interception: Interception | None = None,
+        hooks: Hooks | None = None,
     ) -> None:
         self._store = store
         self._config = config
@@ -106,7 +105,8 @@ class Assembly:
         self._log = logger()
         self.refusal: AegisPayError | None = None
         self.waiters = Waiters()
-        self.parking = ParkingLot(store=store, clock=clock, waiters=self.waiters)
+        self.hooks = HookRunner(Hooks() if hooks is None else hooks, store, clock)
+        self.parking = ParkingLot(store=store, clock=clock, waiters=self.waiters, tell=self.hooks.tell)
         self.recovery = Recovery(
             store,
             wake=self.wake,
@@ -115,7 +115,7 @@ class Assembly:
             concurrency=config.recovery_concurrency,
         )
         self.calls = calls
-        self.system = ActorSystem(name="aegispay", clock=clock)
+        self.system = ActorSystem(name="aegispay", clock=clock, interception=interception)
         self.registry = GatewayRegistry(
             store=store,
             config=config,
@@ -125,6 +125,7 @@ class Assembly:
             deliver=self._deliver,
             in_background=self._spawn_task,
         )
+        self.settings = Settings(config, store=store, clock=clock, announce=self.registry.configure)
         self.inbox = Inbox(store, clock, merge=self._merge)
         self._resolutions = Resolutions()
 
@@ -141,6 +142,7 @@ class Assembly:
 
     async def start(self) -> None:
         """Start the tree: router, gateways, payments, scheduler, in this order."""
+        await self.settings.open()
         await self.parking.load()
         await self.registry.load()
         self._root = self.system.spawn(self._make_root, name="root")
@@ -152,6 +154,7 @@ class Assembly:
             parking=self.parking,
             config=self._config,
             refusal=lambda: self.refusal,
+            lifecycle=self.hooks.lifecycle,
         )
 
     def _make_root(self) -> Supervisor:
@@ -210,6 +213,7 @@ class Assembly:
             store=self._store,
             clock=self._clock,
             config=self._config,
+            settings=self.settings,
             find_router=lambda: self.find("router"),
             gateways=self.gateways,
             calls=self.calls,
@@ -220,6 +224,7 @@ class Assembly:
             doubt_ended=self._resolutions.ended,
             looked_at=self.waiters.looked_at,
             recovered=self._recovered,
+            hooks=self.hooks,
         )
         self.charging = charging = Charging(services)
         asking = Asking(services)
@@ -291,9 +296,11 @@ class Assembly:
         """Return the engine's numbers."""
         return self._resolutions.metrics(await self._store.doubts(), now=self._clock.now())
 
-    async def unpark(self, payment_id: str, *, operator: str) -> None:
-        """Let a parked payment go on, with the answers that came meanwhile."""
-        await self.parking.unpark(payment_id, operator=operator)
+    async def unpark(
+        self, payment_id: str, *, operator: str, reason: str = "", refusal: RefusePayment | None = None
+    ) -> None:
+        """Let a parked payment go on, with the answers that came meanwhile; or end it at once with `refusal`."""
+        await self.parking.unpark(payment_id, operator=operator, reason=reason, refusal=refusal)
         held = self._held.pop(payment_id, {})
         for result in held.values():
             self._deliver(result)
@@ -302,6 +309,8 @@ class Assembly:
 
     def _committed(self, payment: Payment) -> None:
         self.waiters.changed(payment)
+        if payment.is_parked and payment.review is not None and payment.id not in self.parking:
+            self._spawn_task(self.parking.park(payment.id, cause=review_cause(payment.review), is_review=True))
         if payment.state.is_final:
             self._finished.append(payment.id)
             if len(self._finished) > self._config.finished_kept:
@@ -370,6 +379,7 @@ class Assembly:
     async def stop_actors(self) -> None:
         """Stop payments, then the tree in reverse order, then what runs beside it."""
         await self.directory.stop_all(timeout_s=self._config.shutdown_s)
+        await self.hooks.close(timeout_s=self._config.shutdown_s)
         await self.system.shutdown(timeout_s=self._config.shutdown_s)
         if self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -9,18 +9,24 @@ import threading
 from collections.abc import Coroutine, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack, overload
+from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 from aegispay.actors import ActorRef
-from aegispay.actors.gateway import GatewayMetrics
+from aegispay.actors.gateway_metrics import GatewayMetrics
+from aegispay.api.hooks import ReviewVerdict
 from aegispay.config import AegisPayConfig
+from aegispay.domain.breaker import BreakerScope, BreakerState
 from aegispay.domain.evidence import Verdict
 from aegispay.domain.money import Amount
 from aegispay.domain.payment import Payment
 from aegispay.engine import AegisPay
 from aegispay.errors import EngineClosedError
-from aegispay.fields import PaymentFields, PaymentFilters, RouteFields
+from aegispay.fields import ConfigurationChanges, PaymentFields, PaymentFilters, RouteFields
+from aegispay.hooks.hook import Hook
+from aegispay.hooks.registry import Hooks
+from aegispay.interference import Interference
 from aegispay.ports import Clock, EventStore, Gateway, Receipt, StoredEvent
+from aegispay.revisions import ConfigurationRevision
 from aegispay.supervision import Node
 from aegispay.views import EngineHealth, EngineMetrics, PaymentPage, RoutePreview
 
@@ -43,8 +49,18 @@ class BlockingAegisPay:
         config: AegisPayConfig | None = None,
         clock: Clock | None = None,
         random_source: random.Random | None = None,
+        chaos: Interference | None = None,
+        hooks: Iterable[Hook] = (),
     ) -> None:
-        self._engine = AegisPay(database, gateways=gateways, config=config, clock=clock, random_source=random_source)
+        self._engine = AegisPay(
+            database,
+            gateways=gateways,
+            config=config,
+            clock=clock,
+            random_source=random_source,
+            chaos=chaos,
+            hooks=hooks,
+        )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._opened_by = 0
@@ -216,9 +232,62 @@ class BlockingAegisPay:
         """See `AegisPay.enable_gateway`."""
         self._run(self._engine.enable_gateway(name))
 
+    def configure(
+        self,
+        *,
+        operator: str,
+        reason: str,
+        expected_revision: int | None = None,
+        **changes: Unpack[ConfigurationChanges],
+    ) -> ConfigurationRevision:
+        """See `AegisPay.configure`."""
+        return self._run(
+            self._engine.configure(operator=operator, reason=reason, expected_revision=expected_revision, **changes)
+        )
+
+    def configuration(self) -> ConfigurationRevision:
+        """See `AegisPay.configuration`."""
+        return self._run(self._engine.configuration())
+
+    def configuration_history(
+        self, *, before: int | None = None, limit: int = 100
+    ) -> tuple[ConfigurationRevision, ...]:
+        """See `AegisPay.configuration_history`."""
+        return self._run(self._engine.configuration_history(before=before, limit=limit))
+
+    @property
+    def hooks(self) -> Hooks:
+        """See `AegisPay.hooks`."""
+        return self._engine.hooks
+
+    def review_payment(self, payment_id: str, verdict: ReviewVerdict | str, *, operator: str, reason: str) -> Payment:
+        """See `AegisPay.review_payment`."""
+        return self._run(self._engine.review_payment(payment_id, verdict, operator=operator, reason=reason))
+
+    def validate(self, name: str, value: Any) -> None:
+        """See `AegisPay.validate`."""
+        self._run(self._engine.validate(name, value))
+
     def preview_route(self, **fields: Unpack[RouteFields]) -> RoutePreview:
         """See `AegisPay.preview_route`."""
         return self._run(self._engine.preview_route(**fields))
+
+    def force_breaker(
+        self,
+        name: str,
+        *,
+        state: BreakerState | Literal["open", "closed"],
+        reason: str,
+        operation: BreakerScope | Literal["charge", "capture", "void", "refund"] | None = None,
+    ) -> None:
+        """See `AegisPay.force_breaker`."""
+        self._run(self._engine.force_breaker(name, state=state, reason=reason, operation=operation))
+
+    def reset_breaker(
+        self, name: str, *, operation: BreakerScope | Literal["charge", "capture", "void", "refund"] | None = None
+    ) -> None:
+        """See `AegisPay.reset_breaker`."""
+        self._run(self._engine.reset_breaker(name, operation=operation))
 
     @overload
     def gateway_metrics(self) -> tuple[GatewayMetrics, ...]: ...

@@ -18,6 +18,8 @@ from aegispay.actors.payment_messages import RefusedError
 from aegispay.config import AegisPayConfig
 from aegispay.domain.payment import Payment
 from aegispay.errors import AegisPayError, OverloadedError, PaymentTimeoutError
+from aegispay.hooks.lifecycle import Lifecycle
+from aegispay.operation_hooks import around
 from aegispay.parking import ParkingLot
 from aegispay.waiting import Until, Waiters, Watch, fail, is_settled
 
@@ -27,6 +29,7 @@ class Dispatcher:
 
     Args:
         refusal: why the engine takes no commands any more, if it does not.
+        lifecycle: hooks around operations.
     """
 
     def __init__(
@@ -37,12 +40,14 @@ class Dispatcher:
         parking: ParkingLot,
         config: AegisPayConfig,
         refusal: Callable[[], AegisPayError | None],
+        lifecycle: Lifecycle,
     ) -> None:
         self._directory = directory
         self._waiters = waiters
         self._parking = parking
         self._config = config
         self._refusal = refusal
+        self._lifecycle = lifecycle
         self.in_flight = 0
 
     async def ask(self, payment_id: str, message: Any) -> Payment:
@@ -52,18 +57,32 @@ class Dispatcher:
             OverloadedError: too much is in flight; nothing happened.
             PaymentParkedError: the payment kept crashing, lately or now.
             PaymentTimeoutError: no answer within `answer_timeout_s`.
+            HookRefusedError: a lifecycle hook does not let the operation begin.
             AegisPayError: whatever the payment refuses with.
         """
         self._admit()
         try:
-            payment: Payment = await self._ask(payment_id, message, self._deadline())
-            return payment
+            if self._lifecycle:
+                return await around(self._lifecycle, payment_id, message, lambda: self._reply(payment_id, message))
+            return await self._reply(payment_id, message)
         finally:
             self.in_flight -= 1
+
+    async def _reply(self, payment_id: str, message: Any) -> Payment:
+        payment: Payment = await self._ask(payment_id, message, self._deadline())
+        return payment
 
     async def settle(self, payment_id: str, message: Any, until: Until = is_settled) -> Payment:
         """Send a command and wait until the payment is what `until` asks for. Raises what `ask` raises."""
         self._admit()
+        try:
+            if not self._lifecycle:
+                return await self._settled(payment_id, message, until)
+            return await around(self._lifecycle, payment_id, message, lambda: self._settled(payment_id, message, until))
+        finally:
+            self.in_flight -= 1
+
+    async def _settled(self, payment_id: str, message: Any, until: Until) -> Payment:
         deadline = self._deadline()
         watch = Watch(until)
         settled = self._waiters.expect(payment_id, watch)
@@ -73,7 +92,6 @@ class Dispatcher:
             return answer if answer is not None else await self._wait(payment_id, settled, deadline)
         finally:
             self._waiters.forget(payment_id, settled)
-            self.in_flight -= 1
 
     def _deadline(self) -> float:
         return asyncio.get_running_loop().time() + self._config.answer_timeout_s

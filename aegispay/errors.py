@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -36,16 +37,19 @@ class FieldError:
     Attributes:
         field: dotted path of the field, for example ``customer.billing_address.country``.
         message: what is wrong and what would be right.
-        value: the value as given, shortened; ``None`` where showing it could leak card data.
+        value: the value as given, shortened; ``None`` where showing it could leak card data or a secret.
+        origin: where it was set, for settings: a file with its line, or an environment variable.
     """
 
     field: str
     message: str
     value: str | None = None
+    origin: str = ""
 
     def __str__(self) -> str:
         shown = "" if self.value is None else f" (got {self.value})"
-        return f"{self.field}: {self.message}{shown}"
+        where = f"{self.origin}: " if self.origin else ""
+        return f"{where}{self.field}: {self.message}{shown}"
 
 
 class ValidationError(RequestError):
@@ -60,6 +64,28 @@ class ValidationError(RequestError):
     def __init__(self, errors: Sequence[FieldError], *, hint: str | None = None) -> None:
         self.errors = tuple(errors)
         super().__init__("; ".join(str(error) for error in self.errors), hint=hint)
+
+
+class ConfigurationError(ValidationError):
+    """A setting is wrong, or a file of settings cannot be used. Nothing was changed."""
+
+    hint = "Correct the named settings; docs/configuration.md lists them with their units and defaults."
+
+
+class ConfigurationConflictError(RequestError):
+    """Somebody else has changed the settings meanwhile. Nothing was changed.
+
+    Attributes:
+        expected: the revision that the change was made for.
+        actual: the one in force.
+    """
+
+    hint = "Read `configuration()`, decide anew, and pass its revision."
+
+    def __init__(self, *, expected: int, actual: int) -> None:
+        self.expected = expected
+        self.actual = actual
+        super().__init__(f"the change was made for revision {expected} of the settings; revision {actual} is in force")
 
 
 class CardDataError(RequestError):
@@ -146,6 +172,30 @@ class NotInDoubtError(RequestError):
     """There is nothing, or not just one thing, in doubt that a verdict could settle."""
 
     hint = "Read `payment.doubts`, and name the one you mean by its id."
+
+
+class HookRefusedError(RequestError):
+    """A lifecycle hook refused the operation before it began. Nothing changed.
+
+    Attributes:
+        hook: its name.
+        operation: what it refused: ``create``, ``capture``, …
+        reason: its words.
+    """
+
+    hint = "Read the hook's reason in the message; `aegis.hooks.list()` shows what is registered."
+
+    def __init__(self, *, hook: str, operation: str, reason: str) -> None:
+        self.hook = hook
+        self.operation = operation
+        self.reason = reason
+        super().__init__(f"hook {hook} refused to {operation}: {reason}")
+
+
+class UnknownHookError(RequestError):
+    """No hook of that name is registered."""
+
+    hint = "Use one of the names in the message."
 
 
 # --- a gateway is the trouble -----------------------------------------------------------------------
@@ -249,6 +299,27 @@ class CommitUnknownError(StoreError):
     hint = "Repeat the request with the same idempotency key; the log is read first."
 
 
+class LimitReachedError(StoreError):
+    """One of the append's marks has reached its limit. Nothing of this append was written.
+
+    Attributes:
+        payment_id: whose append was refused.
+        key: the key that is counted; a hash, or what its user chose.
+        most: how many the limit allows within `window_s` seconds.
+        frees_at: when there is room for one again, unless more are counted before.
+    """
+
+    hint = "Wait until `frees_at`; asking again before it gives the same answer."
+
+    def __init__(self, *, payment_id: str, key: str, most: int, window_s: float, frees_at: datetime) -> None:
+        self.payment_id = payment_id
+        self.key = key
+        self.most = most
+        self.window_s = window_s
+        self.frees_at = frees_at
+        super().__init__(f"{payment_id}: {most} within {window_s:g} s are counted already; there is room at {frees_at}")
+
+
 class StoreOpenError(StoreError):
     """The database cannot be opened (a directory, not writable, not a database, corrupt)."""
 
@@ -299,9 +370,9 @@ class BeingAskedError(EngineStateError):
 
 
 class PaymentParkedError(EngineStateError):
-    """The payment crashed its actor too often and refuses commands until an operator unparks it."""
+    """Set aside: its actor kept crashing, or a hook wants a review. It refuses commands until a person decides."""
 
-    hint = "Read the payment's events and the crash report; other payments are not affected."
+    hint = "Read the cause in the message and the payment's events; `review_payment` or `unpark_payment` lets it go on."
 
 
 class PaymentTimeoutError(EngineStateError):

@@ -6,12 +6,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NotRequired, TypedDict
 
+from aegispay.domain.breaker import BreakerPolicy
 from aegispay.domain.card_data import mask_card_numbers
 from aegispay.domain.customer import Customer
+from aegispay.domain.health import Weights
+from aegispay.domain.liveness import HealthCheckPolicy
 from aegispay.domain.money import Amount
 from aegispay.domain.payment_method import PaymentMethod
 from aegispay.domain.request import CaptureMode
+from aegispay.domain.retry import RetryPolicy
+from aegispay.domain.routing import RoutingStrategy, Strategy
 from aegispay.domain.state import PaymentState
+from aegispay.domain.throttle import LimitPolicy
 from aegispay.errors import FieldError, ValidationError
 
 
@@ -94,6 +100,24 @@ def check_names(
     wrong += [FieldError(name, "is missing") for name in needed if name not in fields]
     if wrong:
         raise ValidationError(wrong)
+
+
+StrategyLike = Strategy | RoutingStrategy | str | Mapping[str, Any]
+"""A strategy, the name of one that needs no settings, or a mapping with its ``kind``."""
+
+
+class ConfigurationChanges(TypedDict, total=False):
+    """Settings that may change while the engine runs; `AegisPayConfig` says what each of them is."""
+
+    routing: StrategyLike
+    strategies: Mapping[str, StrategyLike]
+    retry: RetryPolicy | Mapping[str, Any]
+    breaker: BreakerPolicy | Mapping[str, Any]
+    health_weights: Weights | Mapping[str, Any]
+    health_checks: HealthCheckPolicy | Mapping[str, Any]
+    approvals_half_life_s: float
+    limits: Mapping[str, LimitPolicy | Mapping[str, Any]]
+    limits_default: LimitPolicy | Mapping[str, Any]
 
 
 class PaymentFilters(TypedDict, total=False):

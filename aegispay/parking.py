@@ -1,13 +1,16 @@
-"""Payments set aside because they kept crashing: readable, refusing commands, until an operator lets them go on."""
+"""Payments set aside, because they kept crashing or a hook wants a person to decide: readable, refusing commands."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from aegispay.domain import commands as c
 from aegispay.domain.draft import Draft
+from aegispay.domain.events import Event
+from aegispay.domain.judgement import Judgement
+from aegispay.domain.payment import Payment
 from aegispay.domain.projection import project
 from aegispay.errors import (
     CommitUnknownError,
@@ -23,14 +26,18 @@ from aegispay.log import logger
 from aegispay.ports import Append, Clock, EventStore, Parking
 from aegispay.waiting import Waiters
 
+Tell = Callable[[Payment, Sequence[Event]], None]
+"""Passes on what was committed."""
+
 
 class ParkingLot:
     """Knows which payments are parked, on disk and in memory."""
 
-    def __init__(self, *, store: EventStore, clock: Clock, waiters: Waiters) -> None:
+    def __init__(self, *, store: EventStore, clock: Clock, waiters: Waiters, tell: Tell | None = None) -> None:
         self._store = store
         self._clock = clock
         self._waiters = waiters
+        self._tell = tell
         self._parked: dict[str, Parking] = {}
         self._being_written: dict[str, asyncio.Future[None]] = {}
 
@@ -48,16 +55,17 @@ class ParkingLot:
         if parking is not None:
             raise _error(parking)
 
-    def park(self, payment_id: str, *, cause: str) -> Coroutine[Any, Any, None]:
+    def park(self, payment_id: str, *, cause: str, is_review: bool = False) -> Coroutine[Any, Any, None]:
         """Set the payment aside, from now on: callers waiting for it are told, nobody else is disturbed.
 
         Returns:
             What remains to be awaited: writing it down.
         """
-        parking = Parking(payment_id=payment_id, cause=cause, parked_at=self._clock.now())
+        parking = Parking(payment_id=payment_id, cause=cause, parked_at=self._clock.now(), is_review=is_review)
         self._parked[payment_id] = parking
         self._waiters.fail(payment_id, _error(parking))
-        logger().error("payment_parked", payment_id=payment_id, cause=cause)
+        log = logger().info if is_review else logger().error
+        log("payment_parked", payment_id=payment_id, cause=cause)
         self._being_written[payment_id] = written = asyncio.get_running_loop().create_future()
         return self._write_down(parking, written)
 
@@ -71,8 +79,15 @@ class ParkingLot:
             self._being_written.pop(parking.payment_id, None)
             written.set_result(None)
 
-    async def unpark(self, payment_id: str, *, operator: str) -> None:
-        """Let the payment go on.
+    def is_in_review(self, payment_id: str) -> bool:
+        """Return whether the payment waits for a person's decision."""
+        parking = self._parked.get(payment_id)
+        return parking is not None and parking.is_review
+
+    async def unpark(
+        self, payment_id: str, *, operator: str, reason: str = "", refusal: c.RefusePayment | None = None
+    ) -> None:
+        """Let the payment go on, or end it at once with `refusal`.
 
         Raises:
             PaymentNotFoundError: it is not parked.
@@ -82,15 +97,18 @@ class ParkingLot:
         being_written = self._being_written.get(payment_id)
         if being_written is not None:
             await being_written
-        await self._append(payment_id, c.UnparkPayment(at=self._clock.now(), operator=operator))
+        unparked = c.UnparkPayment(at=self._clock.now(), operator=operator, reason=reason)
+        await self._append(payment_id, unparked, *(() if refusal is None else (refusal,)))
         await self._store.unpark(payment_id)
         self._parked.pop(payment_id, None)
 
-    async def _append(self, payment_id: str, command: c.Command) -> None:
+    async def _append(self, payment_id: str, *commands: c.Command) -> None:
         """Put it into the payment's own log, where that can still be read: what is parked is often what cannot."""
         try:
             draft = Draft(payment_id, rebuild(payment_id, await self._store.load(payment_id)))
-            if draft.apply(command) is not None or draft.payment is None or not draft.events:
+            if any(draft.apply(command) is not None for command in commands):
+                return
+            if draft.payment is None or not draft.events:
                 return
             await self._store.append(
                 Append(
@@ -100,12 +118,20 @@ class ParkingLot:
                     row=project(draft.payment),
                 )
             )
+            if self._tell is not None:
+                self._tell(draft.payment, draft.events)
         except VersionConflictError:
-            await self._append(payment_id, command)
+            await self._append(payment_id, *commands)
+            return
         except (StoreUnavailableError, CommitUnknownError, FencedError):
             raise
         except Exception as error:  # noqa: BLE001 - a payment that cannot be folded is parked all the same
             logger().warning("parking_not_in_log", payment_id=payment_id, error=type(error).__name__)
+
+
+def review_cause(judgement: Judgement) -> str:
+    """Say which hook wants a person to decide, and why."""
+    return f"hook {judgement.hook} wants a review: {judgement.reason}"
 
 
 def _error(parking: Parking) -> PaymentParkedError:

@@ -63,9 +63,9 @@ class EngineHealth:
     """The engine at a glance.
 
     Attributes:
-        is_healthy: at least one gateway takes payments, nothing is parked and the store answers.
+        is_healthy: at least one gateway takes payments, nothing is parked for crashing and the store answers.
         states: number of payments by state; counting them takes time with their number.
-        parked: payments set aside because they kept crashing.
+        parked: payments set aside because they kept crashing, or because a hook wants a review.
         in_flight: requests inside the engine now. calls: gateway calls running now. actors: payment actors in memory.
         recovering: payments of an earlier run that are still being picked up.
     """

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks.auditing import audit
+from benchmarks.day.__main__ import routing_day
 from benchmarks.growth import growth
 from benchmarks.memory import idle_actors
 from benchmarks.payments import latency, throughput
@@ -28,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[int], Any]] = {
     "idle-actors": idle_actors,
     "growth": growth,
     "verify": audit,
+    "routing-day": routing_day,
 }
 
 

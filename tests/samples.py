@@ -6,7 +6,9 @@ from datetime import timedelta
 
 from aegispay.domain import commands as c
 from aegispay.domain import events as e
+from aegispay.domain.hook_kind import HookKind, VerdictKind
 from aegispay.domain.outcome import ActionKind, NextAction, Reason
+from aegispay.domain.retry import TryAt
 from aegispay.domain.state import OperationKind
 from tests import builders as b
 
@@ -29,6 +31,7 @@ COMMANDS: tuple[c.Command, ...] = (
     b.outcome(b.wants_payer()),
     b.cancel(),
     b.repeat_cancel(),
+    c.PutOffRetry(at=b.NOW, retry=TryAt(at=b.LATER, why="w", is_put_off=True)),
     b.capture(None),
     b.refund(1_000, "other"),
     b.recorded("ref-1"),
@@ -36,6 +39,8 @@ COMMANDS: tuple[c.Command, ...] = (
     c.ExpirePayment(at=b.LATER),
     c.OpenIncident(at=b.NOW, incident_id="i", reason=Reason.AMOUNT_MISMATCH, detail="d"),
     c.CloseIncident(at=b.NOW, incident_id="i", operator="o", detail="d"),
+    c.EnrichPayment(at=b.NOW, hook="h", metadata={"tier": "gold"}),
+    c.JudgePayment(at=b.NOW, hook="h", kind=HookKind.FRAUD_CHECK, verdict=VerdictKind.BLOCK, reason="r", score=0.9),
     c.ParkPayment(at=b.NOW, cause="c"),
     c.UnparkPayment(at=b.NOW, operator="o"),
 )
@@ -76,6 +81,7 @@ EVENTS: tuple[e.Event, ...] = (
     _started(1),
     _started(2),
     e.AttemptFailed(at=b.NOW, number=1, outcome=b.hard()),
+    e.RetryPutOff(at=b.NOW, retry=TryAt(at=b.LATER, why="w", gateway="alpha", is_put_off=True)),
     e.OutcomeBecameUnknown(at=b.NOW, number=1, outcome=b.unknown(), checks=0, next_check_at=b.LATER),
     e.OutcomeResolved(at=b.NOW, number=1, evidence="lookup"),
     e.PaymentAuthorized(at=b.NOW, number=1, reference="r", amount_minor=5, expires_at=b.LATER),
@@ -88,6 +94,10 @@ EVENTS: tuple[e.Event, ...] = (
     e.AuthorizationExpiring(at=b.NOW, expires_at=b.LATER),
     e.PaymentChargedBack(at=b.NOW, reference="dispute", amount_minor=3),
     *_OPERATIONS,
+    e.PaymentEnriched(at=b.NOW, hook="h", metadata={"tier": "gold"}),
+    e.HookJudged(
+        at=b.NOW, hook="h", kind=HookKind.FRAUD_CHECK, verdict=VerdictKind.BLOCK, reason="r", score=0.9, took_s=0.1
+    ),
     e.IncidentOpened(at=b.NOW, incident_id="i", reason=Reason.AMOUNT_MISMATCH, detail="d"),
     e.IncidentClosed(at=b.NOW, incident_id="i", operator="o", detail="d"),
     e.PaymentParked(at=b.NOW, cause="c"),

@@ -14,8 +14,12 @@ from aegispay.domain.payment_method import Card, NetBanking, PayLater, Wallet
 from tests import builders as b
 
 NAMES = {
-    "the engine": ["AegisPay", "BlockingAegisPay", "AegisPayConfig", "RetryPolicy", "BreakerPolicy", "EngineHealth", "EngineMetrics", "DoubtMetrics", "GatewayMetrics", "PaymentPage", "PaymentFields",
+    "the engine": ["AegisPay", "BlockingAegisPay", "AegisPayConfig", "ConfigurationRevision", "EngineHealth",
+                   "EngineMetrics", "DoubtMetrics", "GatewayMetrics", "BreakerMetrics", "PaymentPage", "PaymentFields",
                    "PaymentFilters"],
+    "policies": ["RetryPolicy", "RetryRule", "RetryAction", "RetryBudget", "Backoff", "NetworkCap", "BreakerPolicy",
+                 "BreakerScope", "BreakerState", "HealthCheckPolicy", "LimitPolicy", "AdaptivePolicy"],
+    "hooks": ["Hook", "Hooks", "HookReport", "ReviewVerdict"],
     "routing": ["RoutingStrategy", "Strategy", "HighestSuccessRate", "LowestLatency", "CostOptimised", "RoundRobin",
                 "Weighted", "MultiObjective", "ObjectiveWeights", "Thompson", "Newcomers", "Geographic", "AbSplit",
                 "Arm", "RuleBased", "Rule", "Comparison", "AllOf", "AnyOf", "Not", "Operator", "RoutingDecision",
@@ -32,7 +36,9 @@ NAMES = {
                  "NotProcessed", "OutcomeUnknown", "InvalidRequest", "GatewayMisconfigured", "Duplicate", "Reason"],
     "stores": ["SqliteStore", "MemoryStore", "EventStore", "Clock"],
     "errors": ["AegisPayError", "RequestError", "ValidationError", "FieldError", "CardDataError",
-               "CurrencyMismatchError", "IdempotencyConflictError", "PaymentNotFoundError", "IllegalTransitionError",
+               "CurrencyMismatchError", "ConfigurationError", "ConfigurationConflictError", "HookRefusedError",
+               "UnknownHookError", "LimitReachedError", "IdempotencyConflictError", "PaymentNotFoundError",
+               "IllegalTransitionError",
                "OperationRefusedError", "NotInDoubtError", "GatewayError", "UnknownGatewayError",
                "UnsupportedOperationError", "WebhookRefusedError", "RefusedWebhook", "DuplicateGatewayError",
                "NoGatewayError", "NotSentError", "StoreError", "VersionConflictError", "FencedError",
@@ -47,7 +53,8 @@ METHODS = [
     "list_payments", "payment_events", "payment_ref", "capture_payment", "refund_payment", "cancel_payment",
     "complete_action", "resolve_payment", "close_incident", "unpark_payment", "receive_webhook", "metrics",
     "register_gateway", "enable_gateway", "disable_gateway", "gateway_metrics", "health", "supervision_tree",
-    "preview_route",
+    "preview_route", "force_breaker", "reset_breaker", "configure", "configuration", "configuration_history",
+    "review_payment", "validate",
 ]  # fmt: skip
 
 TOKEN = "tok_0a1b2c3d4e"
@@ -108,7 +115,7 @@ def test_the_two_faces_are_made_alike():
     assert inspect.signature(BlockingAegisPay) == inspect.signature(AegisPay)
 
 
-BY_POSITION = {"resolve_payment": 2, "close_incident": 2, "receive_webhook": 3}
+BY_POSITION = {"resolve_payment": 2, "review_payment": 2, "close_incident": 2, "receive_webhook": 3, "validate": 2}
 """How many arguments can be given by position: one, unless what belongs together reads better side by side."""
 
 
@@ -121,7 +128,7 @@ def test_arguments_past_the_first_are_by_keyword(name):
 
 
 ANY_METHOD_RAISES = {"EngineClosedError", "EngineFailedError"}
-RAISE_NOTHING_ELSE = {"close", "health", "supervision_tree"}
+RAISE_NOTHING_ELSE = {"close", "configuration", "health", "supervision_tree"}
 
 
 @pytest.mark.parametrize("name", METHODS)

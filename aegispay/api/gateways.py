@@ -126,7 +126,9 @@ class GatewayMethods(EngineLife):
         gateways = await self.gateway_metrics()
         parked = await self._store.parked()
         return EngineHealth(
-            is_healthy=assembly.refusal is None and not parked and any(g.is_enabled and g.health > 0 for g in gateways),
+            is_healthy=assembly.refusal is None
+            and all(parking.is_review for parking in parked)
+            and any(gateway.is_enabled and gateway.health > 0 for gateway in gateways),
             gateways=gateways,
             states=await self._store.count_states(),
             parked=parked,

@@ -18,6 +18,9 @@ from aegispay.domain.ids import is_payment_id
 from aegispay.domain.payment import Payment
 from aegispay.errors import EngineClosedError, EngineFailedError, PaymentNotFoundError
 from aegispay.history import rebuild
+from aegispay.hooks.hook import Hook
+from aegispay.hooks.registry import Hooks
+from aegispay.interference import Interference
 from aegispay.ports import Clock, EventStore, Gateway
 from aegispay.storage.sqlite import SqliteStore
 
@@ -33,6 +36,8 @@ class EngineLife:
         config: AegisPayConfig | None = None,
         clock: Clock | None = None,
         random_source: random.Random | None = None,
+        chaos: Interference | None = None,
+        hooks: Iterable[Hook] = (),
     ) -> None:
         if not isinstance(database, str | Path) and not hasattr(database, "read_all"):
             raise TypeError(f"database: pass a path or an EventStore, not {type(database).__name__}")
@@ -40,13 +45,19 @@ class EngineLife:
             raise TypeError(f"config: pass an AegisPayConfig, not {type(config).__name__}")
         if not isinstance(gateways, Iterable):
             raise TypeError(f"gateways: pass a list of gateways, not {type(gateways).__name__}")
+        self._chaos = chaos
         self._clock: Clock = clock if clock is not None else SystemClock()
+        if chaos is not None:
+            self._clock = chaos.clock(self._clock)
         self._config = config if config is not None else AegisPayConfig()
         self._store: EventStore = (
             SqliteStore(database, clock=self._clock) if isinstance(database, str | Path) else database
         )
-        self._first_gateways = tuple(gateways)
+        if chaos is not None:
+            self._store = chaos.store(self._store)
+        self._first_gateways = tuple(self._outside(gateway) for gateway in gateways)
         self._random = random_source if random_source is not None else random.Random()  # noqa: S311 - only jitter
+        self._hooks = Hooks(hooks)
         self._assembly: Assembly | None = None
         self._calls = CallScope(clock=self._clock)
         self._lifecycle = asyncio.Lock()
@@ -76,6 +87,8 @@ class EngineLife:
         """
         async with self._lifecycle:
             if self._assembly is None:
+                if self._chaos is not None:
+                    self._chaos.begin(self._clock)
                 await self._store.open()
                 try:
                     await self._assemble()
@@ -84,15 +97,23 @@ class EngineLife:
                     raise
 
     async def _assemble(self) -> None:
-        self._assembly = await assemble(
+        assembly = Assembly(
             store=self._store,
-            gateways=self._first_gateways,
             config=self._config,
             clock=self._clock,
             random_source=self._random,
             calls=self._calls,
+            interception=None if self._chaos is None else self._chaos.interception,
+            hooks=self._hooks,
         )
+        self._assembly = await assemble(assembly, self._first_gateways)
         await self._assembly.recover()
+
+    def _outside(self, gateway: Gateway) -> Gateway:
+        """Return the gateway as the engine gets to see it; what is none is refused elsewhere."""
+        if self._chaos is None or isinstance(gateway, type) or not isinstance(gateway, Gateway):
+            return gateway
+        return self._chaos.gateway(gateway)
 
     async def close(self) -> None:
         """Refuse new requests, wait for calls in flight up to `shutdown_s`, stop the actors and close the store.

@@ -12,7 +12,7 @@ from aegispay.domain.money import Amount
 from aegispay.domain.payment import Payment
 from aegispay.domain.text import text
 from aegispay.domain.verdict import parse_testimony
-from aegispay.errors import RefusedWebhook, UnknownGatewayError, WebhookRefusedError
+from aegispay.errors import PaymentParkedError, RefusedWebhook, UnknownGatewayError, WebhookRefusedError
 from aegispay.ports import Receipt
 from aegispay.views import EngineMetrics
 
@@ -86,7 +86,7 @@ class OperatorMethods(EngineLife):
         return await self._open_assembly().dispatcher.ask(checked_id(payment_id), message)
 
     async def unpark_payment(self, payment_id: str, *, operator: str) -> Payment:
-        """Let a parked payment go on.
+        """Let a payment go on that was parked because it kept crashing.
 
         Args:
             payment_id: which.
@@ -95,9 +95,12 @@ class OperatorMethods(EngineLife):
         Raises:
             ValidationError: the name is missing or too long.
             PaymentNotFoundError: there is no such payment.
+            PaymentParkedError: a hook wants a person to decide about it: that is what `review_payment` is for.
         """
         assembly = self._open_assembly()
         name = text("operator", operator, longest=_NAME_MAX)
+        if assembly.parking.is_in_review(checked_id(payment_id)):
+            raise PaymentParkedError(f"{payment_id} waits for a review", hint="Decide with review_payment().")
         await assembly.unpark(checked_id(payment_id), operator=name)
         return await self._payment_on_disk(payment_id)
 

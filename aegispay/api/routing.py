@@ -44,7 +44,7 @@ class RoutingMethods(EngineLife):
         payment_id = derive_payment_id(self._store.salt, request.merchant, request.idempotency_key)
         question = ChooseGateway(
             request=routing_request(request, at=self._clock.now()),
-            strategy=self._config.strategy(request.strategy),
+            strategy=assembly.settings.current.strategy(request.strategy),
             draw=draw_of(payment_id, 1),
             is_preview=True,
         )

@@ -1,1 +1,92 @@
-"""To be filled."""
+"""Faults on purpose, seeded, while the engine runs; and experiments that say whether it held."""
+
+from aegispay.chaos.chaos import Chaos, ChaosRefusedError
+from aegispay.chaos.conduct import conduct, run_experiment
+from aegispay.chaos.experiment import Criteria, Experiment
+from aegispay.chaos.experiments import experiment_of
+from aegispay.chaos.faults import (
+    ActorCrash,
+    ActorKind,
+    Burst,
+    Cascade,
+    ClockJump,
+    Delay,
+    Droppable,
+    GatewayError,
+    GatewayExhaustion,
+    GatewayHang,
+    GatewayLatency,
+    GatewayMalformed,
+    GatewayRateLimit,
+    GatewayTimeout,
+    GatewayUnavailable,
+    GatewayWrongAmount,
+    GatewayWrongCurrency,
+    ListenerFails,
+    MessageDelay,
+    MessageDrop,
+    MessageDuplicate,
+    Operation,
+    StoreBusy,
+    StoreCommitUnknown,
+    StoreFails,
+    StoreFull,
+    StoreSlow,
+    StoreWrite,
+    When,
+    Window,
+)
+from aegispay.chaos.files import load_plan
+from aegispay.chaos.harness import ChaosRun, disturbed
+from aegispay.chaos.plan import ChaosPlan
+from aegispay.chaos.presets import PRESETS, preset
+from aegispay.chaos.report import ChaosReport
+from aegispay.chaos.verdict import ExperimentReport
+
+__all__ = [
+    "PRESETS",
+    "ActorCrash",
+    "ActorKind",
+    "Burst",
+    "Cascade",
+    "Chaos",
+    "ChaosPlan",
+    "ChaosRefusedError",
+    "ChaosReport",
+    "ChaosRun",
+    "ClockJump",
+    "Criteria",
+    "Delay",
+    "Droppable",
+    "Experiment",
+    "ExperimentReport",
+    "GatewayError",
+    "GatewayExhaustion",
+    "GatewayHang",
+    "GatewayLatency",
+    "GatewayMalformed",
+    "GatewayRateLimit",
+    "GatewayTimeout",
+    "GatewayUnavailable",
+    "GatewayWrongAmount",
+    "GatewayWrongCurrency",
+    "ListenerFails",
+    "MessageDelay",
+    "MessageDrop",
+    "MessageDuplicate",
+    "Operation",
+    "StoreBusy",
+    "StoreCommitUnknown",
+    "StoreFails",
+    "StoreFull",
+    "StoreSlow",
+    "StoreWrite",
+    "When",
+    "Window",
+    "conduct",
+    "disturbed",
+    "experiment_of",
+    "load_plan",
+    "preset",
+    "run_experiment",
+]

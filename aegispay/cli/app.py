@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,11 +9,17 @@ from typing import Annotated
 import typer
 
 from aegispay.cli import verdicts
-from aegispay.cli.console import discard_standard_output, make_console
+from aegispay.cli.chaos import run_chaos
+from aegispay.cli.config import config_app
 from aegispay.cli.gateways import is_file
 from aegispay.cli.inspect import list_page, load_history, print_history, print_page, verify_database
 from aegispay.cli.paths import Paths
+from aegispay.cli.policy import policy_app
+from aegispay.cli.reporting import EXIT_INTERRUPTED, EXIT_REJECTED, reported
+from aegispay.cli.reporting import err as _err
+from aegispay.cli.reporting import out as _out
 from aegispay.cli.rows import UsageError
+from aegispay.cli.rules import rules_app
 from aegispay.cli.run import RunEnd, RunOptions, run_file
 from aegispay.cli.sandbox import serve_sandbox
 from aegispay.cli.story import headline
@@ -25,7 +29,6 @@ from aegispay.domain.routing import RoutingStrategy
 from aegispay.domain.state import PaymentState
 from aegispay.domain.text import text
 from aegispay.domain.verdict import parse_testimony
-from aegispay.errors import AegisPayError, RequestError
 from aegispay.ports import PaymentQuery
 
 app = typer.Typer(
@@ -35,32 +38,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-_out = make_console(is_error=False)
-_err = make_console(is_error=True)
-
-_EXIT_REJECTED = 1
-_EXIT_USAGE = 2
-_EXIT_STORE = 3
-_EXIT_INTERRUPTED = 130
+app.add_typer(rules_app, name="rules")
+app.add_typer(config_app, name="config")
+app.add_typer(policy_app, name="policy")
 
 Database = Annotated[Path, typer.Option("--database", help="The SQLite file; made by run when missing.")]
-
-
-@contextlib.contextmanager
-def _reported() -> Iterator[None]:
-    """Turn an error of the block into its message, its way out and its exit code."""
-    try:
-        yield
-    except (AegisPayError, UsageError) as error:
-        _err.print(f"aegispay: {error}", soft_wrap=True)
-        if isinstance(error, AegisPayError):
-            _err.print(f"          {error.hint}", soft_wrap=True)
-        is_usage = isinstance(error, UsageError | RequestError)
-        raise typer.Exit(_EXIT_USAGE if is_usage else _EXIT_STORE) from None
-    except OSError as error:
-        _err.print(f"aegispay: standard output: {error.strerror or error}", soft_wrap=True)
-        discard_standard_output()
-        raise typer.Exit(_EXIT_USAGE) from None
 
 
 @app.command()
@@ -70,8 +52,11 @@ def run(
     gateways: Annotated[str, typer.Option(help="A TOML file of gateways, or names such as alpha,beta.")] = "alpha,beta",
     out: Annotated[Path | None, typer.Option(help="Write one JSON object per row to this file.")] = None,
     routing: Annotated[
-        RoutingStrategy, typer.Option(help="How gateways are ranked.")
-    ] = RoutingStrategy.HIGHEST_SUCCESS_RATE,
+        RoutingStrategy | None, typer.Option(help="How gateways are ranked; highest_success_rate unless configured.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A .yaml, .toml or .json file of settings; see docs/configuration.md.")
+    ] = None,
     merchant: Annotated[str, typer.Option(help="Whose orders these are, where a row does not say.")] = "default",
     concurrency: Annotated[int, typer.Option(min=1, max=10_000, help="Payments at work at once.")] = 200,
     settle_s: Annotated[float, typer.Option(min=0, help="Seconds to wait for an outcome in doubt.")] = 10.0,
@@ -91,13 +76,14 @@ def run(
     Exits with 0 when all rows were accepted, declined payments included; 1 when some were rejected; 2 when the command
     or a file it names is wrong; 3 when the database cannot be used; 130 after Ctrl-C.
     """
-    with _reported():
+    with reported():
         paths = Paths(
             orders=file,
             database=database,
             ledger=ledger if ledger is not None else Path(f"{database}.providers"),
             out=out,
             gateways=Path(gateways) if is_file(gateways) else None,
+            config=config,
         )
         options = RunOptions(
             paths=paths,
@@ -120,8 +106,8 @@ def _conclude(end: RunEnd, *, expect_rejected: bool) -> int:
         _err.print(f"payments still at work: {end.summary.unfinished}; running the file again goes on with them")
     if end.was_interrupted:
         _err.print("interrupted; running the file again resumes")
-        return _EXIT_INTERRUPTED
-    return _EXIT_REJECTED if (end.summary.rejected > 0) != expect_rejected else 0
+        return EXIT_INTERRUPTED
+    return EXIT_REJECTED if (end.summary.rejected > 0) != expect_rejected else 0
 
 
 @app.command()
@@ -148,7 +134,7 @@ def payments(
         limit=limit,
         after=after,
     )
-    with _reported():
+    with reported():
         print_page(list_page(database, query), _out, is_json=as_json)
 
 
@@ -160,7 +146,7 @@ def show(
     merchant: Annotated[str, typer.Option(help="Whose key it is.")] = "default",
 ) -> None:
     """Show everything that happened to a payment: each event, attempt and gateway, why it was chosen, and when."""
-    with _reported():
+    with reported():
         if (payment_id is None) == (key is None):
             raise UsageError("name the payment by its id or by --key")
         payment, events = load_history(database, payment_id=payment_id, key=key, merchant=merchant)
@@ -184,7 +170,7 @@ def resolve(
     amount: Annotated[str | None, typer.Option(help="How much, if less was authorized than was asked.")] = None,
 ) -> None:
     """Say what became of a charge, capture, void or refund in doubt. No engine may have the database open."""
-    with _reported():
+    with reported():
         said = parse_testimony(
             verdict,
             evidence=evidence,
@@ -206,7 +192,7 @@ def close_incident(
     database: Database = Path("payments.db"),
 ) -> None:
     """Note that you have looked at an incident. No engine may have the database open."""
-    with _reported():
+    with reported():
         payment = verdicts.close_incident(
             database,
             payment_id,
@@ -221,14 +207,14 @@ def close_incident(
 @app.command()
 def verify(database: Database = Path("payments.db")) -> None:
     """Check the whole database: hash chain, gaps, every event legal, the table equal to the events, all invariants."""
-    with _reported():
+    with reported():
         report = verify_database(database, _err)
         for problem in report.problems:
             _out.print(f"problem: {problem}", soft_wrap=True)
         verdict = f"{len(report.problems)} problems" if report.problems else "no problems"
         _out.print(f"{report.events} events of {report.payments} payments: {verdict}")
     if report.problems:
-        raise typer.Exit(_EXIT_REJECTED)
+        raise typer.Exit(EXIT_REJECTED)
 
 
 class PictureFormat(StrEnum):
@@ -245,7 +231,7 @@ def states(
 ) -> None:
     """Draw the state machine of a payment, from the table that the engine itself obeys."""
     draw = {PictureFormat.TEXT: to_text, PictureFormat.MERMAID: to_mermaid, PictureFormat.DOT: to_dot}
-    with _reported():
+    with reported():
         _out.print(draw[form](), soft_wrap=True)
 
 
@@ -266,7 +252,7 @@ def sandbox(
 
     Exits with 2 when the address or an option is wrong; 3 when the ledger cannot be used.
     """
-    with _reported():
+    with reported():
         serve_sandbox(
             host=host,
             port=port,
@@ -276,3 +262,26 @@ def sandbox(
             latency_ms=latency_ms,
             err=_err,
         )
+
+
+@app.command()
+def chaos(
+    plan: Annotated[Path | None, typer.Option(help="A plan of faults: a .yaml, .toml or .json file.")] = None,
+    preset: Annotated[str | None, typer.Option(help="Instead of a plan: a preset, such as gateway_timeout.")] = None,
+    seed: Annotated[int, typer.Option(help="What traffic and faults are drawn from.")] = 7,
+    payments: Annotated[int | None, typer.Option(min=1, max=100_000, help="Clients who want to pay.")] = None,
+    database: Annotated[
+        Path | None, typer.Option(help="Run on real time in this SQLite file, instead of in memory on virtual time.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON, every injection included.")] = False,
+) -> None:
+    """Let simulated payments run while things go wrong on purpose, and say whether every promise held.
+
+    Exits with 1 when a criterion or an assertion fails; 2 when the command or the plan is wrong, or the database exists
+    and AEGISPAY_ALLOW_CHAOS is not 1; 3 when the database cannot be used.
+    """
+    with reported():
+        passed = run_chaos(
+            plan=plan, preset_name=preset, seed=seed, payments=payments, database=database, as_json=as_json, out=_out
+        )
+    raise typer.Exit(0 if passed else EXIT_REJECTED)

@@ -22,7 +22,7 @@ class Paths:
 
     Attributes:
         orders: a file, or ``-`` for standard input.
-        gateways: the TOML file, where one was given.
+        gateways: the file of gateways, where one was given. config: the file of settings, likewise.
     """
 
     orders: str
@@ -30,6 +30,7 @@ class Paths:
     ledger: Path
     out: Path | None
     gateways: Path | None
+    config: Path | None = None
 
 
 def check_paths(paths: Paths) -> None:
@@ -42,6 +43,7 @@ def check_paths(paths: Paths) -> None:
     named = {
         "FILE": None if paths.orders == STANDARD_INPUT else Path(paths.orders),
         "--gateways": paths.gateways,
+        "--config": paths.config,
         "--database": paths.database,
         "--ledger": paths.ledger,
         "--out": paths.out,

@@ -58,6 +58,7 @@ def accepted(line: int, payment: Payment) -> str:
             "payment_id": payment.id,
             "state": payment.state.value,
             "in_doubt": payment.in_doubt,
+            "retry_at": None if payment.retry_at is None else payment.retry_at.isoformat(),
             "amount": f"{payment.money.to_decimal():f}",
             "currency": payment.currency,
             "gateway": payment.gateway,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from aegispay.cli.feed import Feed
-from aegispay.cli.gateways import make_gateway, read_gateways
+from aegispay.cli.gateways import make_gateway, read_gateways, secret_variables
 from aegispay.cli.interrupt import on_interrupt
 from aegispay.cli.paths import Paths, check_paths, count_rows, open_ledger, open_orders
 from aegispay.cli.progress import RunProgress, gateway_table
@@ -19,6 +20,7 @@ from aegispay.cli.results import ResultsFile, accepted, rejected
 from aegispay.cli.rows import CARD_DATA, BadRow, Row, UsageError, explain, read_rows
 from aegispay.cli.summary import Summary
 from aegispay.config import AegisPayConfig
+from aegispay.config_sources import PYTHON, gather
 from aegispay.domain.card_data import contains_card_number
 from aegispay.domain.payment import Payment
 from aegispay.domain.request import parse_request
@@ -34,7 +36,7 @@ from aegispay.errors import (
     RequestError,
     UnknownGatewayError,
 )
-from aegispay.gateways.simulated import SimulatedGateway
+from aegispay.ports import Gateway
 
 _WINDOW = 10
 """Rows read ahead per row at work: one slow payment must not hold up the rest, nor may the whole file be in memory."""
@@ -49,7 +51,7 @@ class RunOptions:
 
     paths: Paths
     gateways: str
-    routing: RoutingStrategy
+    routing: RoutingStrategy | None
     merchant: str
     concurrency: int
     settle_s: float
@@ -84,17 +86,32 @@ def run_file(options: RunOptions, *, out: Console, err: Console) -> RunEnd:
         check_paths(paths)
         feed = stack.enter_context(contextlib.closing(_open_feed(options)))
         entries = read_gateways(options.gateways)
+        config = _config(options, ignored=secret_variables(entries))
         ledger = stack.enter_context(contextlib.closing(open_ledger(paths.ledger)))
-        gateways = [make_gateway(entry, ledger) for entry in entries]
+        gateways = [make_gateway(entry, ledger, os.environ) for entry in entries]
         results = None if paths.out is None else stack.enter_context(contextlib.closing(ResultsFile(paths.out)))
         progress = RunProgress(err, total=count_rows(paths.orders, is_json=options.is_json))
         started = time.perf_counter()
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            end = runner.run(_Run(options, feed, results, err, progress).run(gateways))
+            end = runner.run(_Run(options, feed, results, err, progress).run(gateways, config))
         elapsed_s = time.perf_counter() - started
     end.summary.print(out)
     err.print(f"{end.summary.rows} rows in {elapsed_s:.1f} s")
     return end
+
+
+def _config(options: RunOptions, *, ignored: frozenset[str]) -> AegisPayConfig:
+    """Return the settings of the file and the environment; ``--routing`` overrules both.
+
+    Raises:
+        ConfigurationError: naming each setting that is wrong, and where it stands.
+    """
+    gathered = gather(options.paths.config, environ=os.environ, overrides={}, ignored=ignored)
+    if options.routing is not None:
+        gathered.lay_over("routing", options.routing, at=(), origin=lambda _: PYTHON)
+    if not gathered.source(("shutdown_s",)):
+        gathered.lay_over("shutdown_s", _SHUTDOWN_S, at=(), origin=lambda _: PYTHON)
+    return AegisPayConfig.from_sources(gathered)
 
 
 def _check_merchant(merchant: str) -> None:
@@ -148,8 +165,7 @@ class _Run:
         self._at_work = asyncio.Semaphore(options.concurrency)
         self._is_stopping = False
 
-    async def run(self, gateways: list[SimulatedGateway]) -> RunEnd:
-        config = AegisPayConfig(routing=self._options.routing, shutdown_s=_SHUTDOWN_S)
+    async def run(self, gateways: list[Gateway], config: AegisPayConfig) -> RunEnd:
         async with AegisPay(self._options.paths.database, gateways=gateways, config=config) as aegis:
             if self._results is not None:
                 self._results.begin()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from aegispay.cli.hook_story import hook_sentences
 from aegispay.domain import events as e
 from aegispay.domain.money import Money
 from aegispay.domain.outcome import Declined, FailedOutcome, Reason, UnknownOutcome
 from aegispay.domain.payment import Payment
+from aegispay.domain.retry import TryAt
+from aegispay.domain.routing import RoutingDecision
 
 _EVIDENCE = {
     "lookup": "the gateway was asked and knew",
@@ -76,6 +79,10 @@ class Story:
                 return self._attempt(event)
             case e.OperationEvent():
                 return self._operation(event)
+            case e.PaymentEnriched() | e.HookJudged():
+                return hook_sentences(event)
+            case e.RetryPutOff(retry=retry):
+                return ["no gateway could take the next attempt", self._waits(retry)]
             case e.IncidentOpened() | e.IncidentClosed() | e.PaymentParked() | e.PaymentUnparked():
                 return _exception(event)
             case _:
@@ -135,14 +142,15 @@ class Story:
                 self._attempt_at[event.number] = event.at
                 return [
                     f"attempt {event.number} begins at {event.gateway}",
-                    f"why: {event.decision.explain()}",
+                    *_decided(event.decision),
                     f"the gateway sees key {event.idempotency_key}",
                     f"silence after {self._after(event.deadline_at)} counts as an unknown outcome",
                 ]
             case e.AttemptFailed(outcome=outcome):
                 why = _because(outcome.reason, outcome.code, outcome.message)
                 took = self._took(event)
-                return [f"attempt {event.number} at {gateway} {_failed(outcome)}{took}: {why}; nothing was charged"]
+                told = f"attempt {event.number} at {gateway} {_failed(outcome)}{took}: {why}; nothing was charged"
+                return [told] if event.retry is None else [told, self._waits(event.retry)]
             case e.OutcomeBecameUnknown(outcome=outcome):
                 return [
                     f"nobody knows whether attempt {event.number} at {gateway} charged: {_doubt(outcome)}",
@@ -170,6 +178,11 @@ class Story:
             case _:
                 raise AssertionError(f"no words for {type(event).__name__}")
 
+    def _waits(self, retry: TryAt) -> str:
+        where = f" at {retry.gateway}" if retry.gateway is not None else ""
+        why = f": {retry.why}" if retry.why else ""
+        return f"tried again{where} at {self._after(retry.at)}{why}"
+
     def _money(self, amount_minor: int) -> str:
         return str(Money(amount_minor, self._currency))
 
@@ -184,6 +197,11 @@ class Story:
     def _took(self, event: e.AttemptFailed | e.PaymentAuthorized | e.PaymentSucceeded) -> str:
         started = self._attempt_at.get(event.number)
         return "" if started is None else f" after {(event.at - started).total_seconds():.3f} s"
+
+
+def _decided(decision: RoutingDecision) -> list[str]:
+    first, *candidates = decision.sentences()
+    return [f"why: {first}", *(f"  {sentence}" for sentence in candidates)]
 
 
 def since(start: datetime, at: datetime) -> str:
@@ -201,9 +219,9 @@ def _exception(event: e.IncidentOpened | e.IncidentClosed | e.PaymentParked | e.
         case e.IncidentClosed(operator=operator, detail=detail):
             return [f"{operator} closed incident {event.incident_id}: {detail}"]
         case e.PaymentParked(cause=cause):
-            return [f"set aside because it kept crashing: {cause}"]
-        case e.PaymentUnparked(operator=operator):
-            return [f"{operator} let it go on"]
+            return [f"set aside: {cause}"]
+        case e.PaymentUnparked(operator=operator, reason=reason):
+            return [f"{operator} let it go on{f': {reason}' if reason else ''}"]
 
 
 def _known_by(event: e.OperationSucceeded | e.OperationFailed) -> str:

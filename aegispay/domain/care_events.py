@@ -43,8 +43,13 @@ class PaymentParked(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentUnparked(Event):
-    """An operator lets the payment go on."""
+    """An operator lets the payment go on.
+
+    Attributes:
+        reason: the operator's words; may be empty.
+    """
 
     operator: str
+    reason: str = ""
 
     type: ClassVar[EventType] = EventType.PAYMENT_UNPARKED

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from aegispay.domain.evidence import Evidence
+from aegispay.domain.hook_kind import HookKind, VerdictKind
+from aegispay.domain.metadata import Metadata
 from aegispay.domain.outcome import NextAction, Outcome, Reason
 from aegispay.domain.request import PaymentRequest
-from aegispay.domain.retry import RetryPolicy
+from aegispay.domain.retry import RetryPolicy, TryAt
 from aegispay.domain.routing import RoutingDecision
 from aegispay.domain.state import OperationKind
 
@@ -73,6 +75,7 @@ class StartAttempt(Command):
     request_digest: str
     deadline_at: datetime
     decision: RoutingDecision
+    configuration: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +86,8 @@ class RecordOutcome(Command):
         evidence: where it comes from. detail: an operator's words.
         next_check_at: when to ask again if this is still unknown.
         authorization_expires_at: until when an authorization can be captured, if this is one.
+        retry_at: when somebody wants it tried again if it has failed for good; `retry_why` says who. The policy's
+            bounds hold, and what is final stays final.
     """
 
     operation_id: str
@@ -94,6 +99,15 @@ class RecordOutcome(Command):
     resends_until: datetime | None = None
     settles_s: float = 0.0
     authorization_expires_at: datetime
+    retry_at: datetime | None = None
+    retry_why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutOffRetry(Command):
+    """The next attempt is due and no gateway can take it now: wait once more."""
+
+    retry: TryAt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +211,27 @@ class CloseIncident(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EnrichPayment(Command):
+    """Add what a hook knows to the metadata."""
+
+    hook: str
+    metadata: Metadata
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgePayment(Command):
+    """Keep a hook's verdict; the attributes are those of `HookJudged`."""
+
+    hook: str
+    kind: HookKind
+    verdict: VerdictKind
+    reason: str = ""
+    score: float | None = None
+    took_s: float = 0.0
+    has_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ParkPayment(Command):
     """Set the payment aside until an operator looks."""
 
@@ -205,6 +240,11 @@ class ParkPayment(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnparkPayment(Command):
-    """Let the payment go on."""
+    """Let the payment go on.
+
+    Attributes:
+        reason: the operator's words; may be empty.
+    """
 
     operator: str
+    reason: str = ""

@@ -7,6 +7,7 @@ from typing import Any
 
 from aegispay.domain import commands as c
 from aegispay.domain import events as e
+from aegispay.domain.decide_hooks import decide_enrich, decide_judge
 from aegispay.domain.decide_incident import decide_chargeback, decide_close_incident, decide_open_incident
 from aegispay.domain.decide_operation import (
     decide_cancel,
@@ -129,10 +130,14 @@ def _end_open_attempt(payment: Payment, command: c.Command, reason: Reason) -> E
 def _refuse(payment: Payment, command: c.RefusePayment) -> Decision:
     if payment.open_attempt is not None:
         return _still_open(payment)
-    if command.reason is Reason.NO_ELIGIBLE_GATEWAY and payment.attempts:
+    if command.reason in _NO_MORE and payment.attempts:
         # Why the last gateway failed says more than that no other was left.
         return (failed_like_last_attempt(payment, command),)
     return (e.PaymentFailed(at=command.at, reason=command.reason, code=command.code, message=command.message),)
+
+
+_NO_MORE = frozenset({Reason.NO_ELIGIBLE_GATEWAY, Reason.NETWORK_CAP_REACHED, Reason.RETRY_DEADLINE_PASSED})
+"""Why there is no next attempt, rather than why the payment fails."""
 
 
 def _still_open(payment: Payment) -> Rejection:
@@ -147,6 +152,8 @@ def _start_attempt(payment: Payment, command: c.StartAttempt) -> Decision:
         return Rejection.CANCEL_IS_REMEMBERED
     if payment.has_late_approval:
         return Rejection.LATE_APPROVAL_REPORTED
+    if payment.retry is not None and command.at < payment.retry.at:
+        return Rejection.RETRY_IS_NOT_DUE
     return (
         e.AttemptStarted(
             at=command.at,
@@ -157,8 +164,17 @@ def _start_attempt(payment: Payment, command: c.StartAttempt) -> Decision:
             request_digest=command.request_digest,
             deadline_at=command.deadline_at,
             decision=command.decision,
+            configuration=command.configuration,
         ),
     )
+
+
+def _put_off(payment: Payment, command: c.PutOffRetry) -> Decision:
+    if payment.open_attempt is not None:
+        return _still_open(payment)
+    if payment.retry is None or command.at < payment.retry.at or command.retry.at <= command.at:
+        return Rejection.RETRY_IS_NOT_DUE
+    return (e.RetryPutOff(at=command.at, retry=command.retry),)
 
 
 def _expire(payment: Payment, command: c.ExpirePayment) -> Decision:
@@ -197,7 +213,7 @@ def _park(_payment: Payment, command: c.ParkPayment) -> Decision:
 def _unpark(payment: Payment, command: c.UnparkPayment) -> Decision:
     if not payment.is_parked:
         return Rejection.PAYMENT_IS_NOT_PARKED
-    return (e.PaymentUnparked(at=command.at, operator=command.operator),)
+    return (e.PaymentUnparked(at=command.at, operator=command.operator, reason=command.reason),)
 
 
 _HANDLERS: dict[type[c.Command], Callable[[Payment, Any], Decision]] = {
@@ -206,6 +222,7 @@ _HANDLERS: dict[type[c.Command], Callable[[Payment, Any], Decision]] = {
     c.CompleteAction: _complete_action,
     c.RefusePayment: _refuse,
     c.StartAttempt: _start_attempt,
+    c.PutOffRetry: _put_off,
     c.RecordOutcome: decide_outcome,
     c.CancelPayment: decide_cancel,
     c.RepeatCancel: decide_repeat_cancel,
@@ -215,6 +232,8 @@ _HANDLERS: dict[type[c.Command], Callable[[Payment, Any], Decision]] = {
     c.ReportChargeback: decide_chargeback,
     c.OpenIncident: decide_open_incident,
     c.CloseIncident: decide_close_incident,
+    c.EnrichPayment: decide_enrich,
+    c.JudgePayment: decide_judge,
     c.ParkPayment: _park,
     c.UnparkPayment: _unpark,
 }

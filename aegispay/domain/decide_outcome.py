@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aegispay.domain import commands as c
 from aegispay.domain import events as e
 from aegispay.domain.decide_incident import incident
@@ -23,7 +25,7 @@ from aegispay.domain.outcome import (
 from aegispay.domain.payment import Attempt, Payment
 from aegispay.domain.rejection import Rejection
 from aegispay.domain.request import CaptureMode
-from aegispay.domain.retry import Failed, may_try_another
+from aegispay.domain.retry import Fail, Failed, Situation, Step, TryAt, next_step, wished_step
 from aegispay.domain.state import AttemptStatus, OperationKind, PaymentState
 
 Events = tuple[e.Event, ...]
@@ -250,13 +252,31 @@ def _failed(payment: Payment, attempt: Attempt, command: c.RecordOutcome, outcom
     before = _resolved(payment, attempt, command)
     if payment.is_cancel_requested:
         return (*before, failed, cancelled)
-    if _may_go_on(payment, command, outcome):
-        return (*before, failed)
-    return (*before, failed, ended)
+    match _step(payment, attempt, command, outcome):
+        case Fail():
+            return (*before, failed, ended)
+        case TryAt() as retry:
+            return (*before, replace(failed, retry=retry))
+        case _:
+            return (*before, failed)
 
 
-def _may_go_on(payment: Payment, command: c.RecordOutcome, outcome: Failed) -> bool:
+def _step(payment: Payment, attempt: Attempt, command: c.RecordOutcome, outcome: Failed) -> Step:
     if command.evidence is Evidence.OPERATOR:
         # Days may have passed: charging the payer elsewhere now would surprise everybody.
-        return False
-    return may_try_another(outcome, len(payment.attempts), command.policy) and not payment.has_late_approval
+        return Fail("an operator's verdict leads to no other attempt")
+    if payment.has_late_approval:
+        return Fail("a gateway reports that money has moved")
+    situation = Situation(
+        payment_id=payment.id,
+        method=payment.payment_method,
+        gateway=attempt.gateway,
+        attempts=len(payment.attempts),
+        began_at=payment.attempts[0].started_at,
+        at=command.at,
+    )
+    step = next_step(outcome, command.policy, situation)
+    if command.retry_at is None or isinstance(step, TryAt):
+        return step
+    # Nobody wishes for later while another gateway can be tried now, so there is none.
+    return wished_step(outcome, command.policy, situation, wish=command.retry_at, why=command.retry_why)

@@ -9,6 +9,7 @@ from typing import Any
 import pydantic
 
 from aegispay.domain import care_events as care
+from aegispay.domain import hook_events as hooks
 from aegispay.domain import operation_events as operations
 from aegispay.domain import payment_events as payments
 from aegispay.domain.card_data import contains_card_number
@@ -33,6 +34,7 @@ CLASSES: dict[EventType, type[Event]] = {
     EventType.PAYMENT_PROCESSING: payments.AttemptStarted,
     EventType.PAYMENT_RETRY_ATTEMPTED: payments.AttemptStarted,
     EventType.ATTEMPT_FAILED: payments.AttemptFailed,
+    EventType.RETRY_PUT_OFF: payments.RetryPutOff,
     EventType.OUTCOME_UNKNOWN: payments.OutcomeBecameUnknown,
     EventType.OUTCOME_RESOLVED: payments.OutcomeResolved,
     EventType.PAYMENT_AUTHORIZED: payments.PaymentAuthorized,
@@ -44,6 +46,8 @@ CLASSES: dict[EventType, type[Event]] = {
     EventType.PAYMENT_CANCELLED: payments.PaymentCancelled,
     EventType.PAYMENT_PARTIALLY_REFUNDED: payments.PaymentPartiallyRefunded,
     EventType.PAYMENT_REFUNDED: payments.PaymentRefunded,
+    EventType.PAYMENT_ENRICHED: hooks.PaymentEnriched,
+    EventType.HOOK_JUDGED: hooks.HookJudged,
     EventType.INCIDENT_OPENED: care.IncidentOpened,
     EventType.INCIDENT_CLOSED: care.IncidentClosed,
     EventType.PAYMENT_PARKED: care.PaymentParked,

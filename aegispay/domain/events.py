@@ -11,6 +11,7 @@ from aegispay.domain.care_events import (
 from aegispay.domain.event import Event
 from aegispay.domain.event_codec import decode, encode
 from aegispay.domain.event_type import EventType
+from aegispay.domain.hook_events import HookJudged, PaymentEnriched
 from aegispay.domain.operation_events import (
     OperationBecameUnknown,
     OperationEvent,
@@ -36,6 +37,7 @@ from aegispay.domain.payment_events import (
     PaymentPartiallyRefunded,
     PaymentRefunded,
     PaymentSucceeded,
+    RetryPutOff,
 )
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "CancelRequested",
     "Event",
     "EventType",
+    "HookJudged",
     "IncidentClosed",
     "IncidentOpened",
     "OperationBecameUnknown",
@@ -60,6 +63,7 @@ __all__ = [
     "PaymentAuthorized",
     "PaymentCancelled",
     "PaymentChargedBack",
+    "PaymentEnriched",
     "PaymentFailed",
     "PaymentInitiated",
     "PaymentParked",
@@ -67,6 +71,7 @@ __all__ = [
     "PaymentRefunded",
     "PaymentSucceeded",
     "PaymentUnparked",
+    "RetryPutOff",
     "decode",
     "encode",
 ]

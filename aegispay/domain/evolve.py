@@ -10,6 +10,7 @@ from typing import Any
 
 from aegispay.domain import events as e
 from aegispay.domain.copying import copier
+from aegispay.domain.evolve_hooks import enriched, judged
 from aegispay.domain.outcome import (
     Declined,
     GatewayMisconfigured,
@@ -21,6 +22,7 @@ from aegispay.domain.outcome import (
 )
 from aegispay.domain.outcome import Duplicate as DuplicateOutcome
 from aegispay.domain.payment import Attempt, Failure, Incident, Operation, Payment
+from aegispay.domain.retry.step import is_repeatable
 from aegispay.domain.state import AttemptStatus, OperationKind, OperationStatus, PaymentState
 from aegispay.domain.transitions import targets
 
@@ -127,8 +129,9 @@ def _attempt_started(payment: Payment, event: e.AttemptStarted) -> Changes:
         status=AttemptStatus.STARTED,
         started_at=event.at,
         next_check_at=event.deadline_at,
+        configuration=event.configuration,
     )
-    return {"attempts": (*payment.attempts, attempt)}
+    return {"attempts": (*payment.attempts, attempt), "retry": None}
 
 
 def _attempt(payment: Payment, number: int) -> Attempt:
@@ -164,14 +167,21 @@ def describe(
 
 def _attempt_failed(payment: Payment, event: e.AttemptFailed) -> Changes:
     gateway = _attempt(payment, event.number).gateway
-    return _change_attempt(
+    changes = _change_attempt(
         payment,
         event.number,
         status=AttemptStatus.FAILED,
         ended_at=event.at,
         unknown_since=None,
         failure=describe(event.outcome, gateway),
+        is_repeatable=is_repeatable(event.outcome),
     )
+    changes["retry"] = event.retry
+    return changes
+
+
+def _retry_put_off(_payment: Payment, event: e.RetryPutOff) -> Changes:
+    return {"retry": event.retry}
 
 
 def _named(outcome: OutcomeUnknown | Pending | DuplicateOutcome) -> str | None:
@@ -242,7 +252,7 @@ def _succeeded(payment: Payment, event: e.PaymentSucceeded) -> Changes:
 
 def _failed(_payment: Payment, event: e.PaymentFailed) -> Changes:
     failure = Failure(reason=event.reason, code=event.code, message=event.message, gateway=event.gateway)
-    return {"failure": failure, "action": None, "resume_state": None}
+    return {"failure": failure, "action": None, "resume_state": None, "retry": None}
 
 
 def _cancel_requested(_payment: Payment, event: e.CancelRequested) -> Changes:
@@ -250,7 +260,7 @@ def _cancel_requested(_payment: Payment, event: e.CancelRequested) -> Changes:
 
 
 def _cancelled(_payment: Payment, _event: e.PaymentCancelled) -> Changes:
-    return {"action": None, "resume_state": None}
+    return {"action": None, "resume_state": None, "retry": None}
 
 
 def _operation_requested(payment: Payment, event: e.OperationRequested) -> Changes:
@@ -356,6 +366,7 @@ _APPLY: dict[type[e.Event], Callable[[Payment, Any], Changes]] = {
     e.ActionCompleted: _action_completed,
     e.AttemptStarted: _attempt_started,
     e.AttemptFailed: _attempt_failed,
+    e.RetryPutOff: _retry_put_off,
     e.OutcomeBecameUnknown: _outcome_unknown,
     e.OutcomeResolved: _nothing,
     e.PaymentAuthorized: _authorized,
@@ -371,6 +382,8 @@ _APPLY: dict[type[e.Event], Callable[[Payment, Any], Changes]] = {
     e.OperationSucceeded: _operation_succeeded,
     e.OperationFailed: _operation_failed,
     e.OperationBecameUnknown: _operation_unknown,
+    e.PaymentEnriched: enriched,
+    e.HookJudged: judged,
     e.IncidentOpened: _incident_opened,
     e.IncidentClosed: _incident_closed,
     e.PaymentParked: _parked,

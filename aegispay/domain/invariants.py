@@ -124,6 +124,10 @@ def _taken_back_is_seen(p: Payment) -> bool:
     return p.captured_minor > 0 and (returned <= p.captured_minor or is_reported)
 
 
+def _waits_with_nothing_open(p: Payment) -> bool:
+    return p.retry is None or (p.state is PaymentState.PROCESSING and p.open_attempt is None and bool(p.attempts))
+
+
 INVARIANTS: tuple[Invariant, ...] = (
     Invariant("I-01", "0 <= captured <= authorized <= amount, and the amount is positive", _money_in_order),
     Invariant(
@@ -149,6 +153,11 @@ INVARIANTS: tuple[Invariant, ...] = (
         "I-17",
         "chargebacks take back only captured money; where they and refunds exceed it, an incident says so",
         _taken_back_is_seen,
+    ),
+    Invariant(
+        "I-18",
+        "a payment waits for its next attempt only while it is processing and no attempt is open",
+        _waits_with_nothing_open,
     ),
 )
 

@@ -14,6 +14,11 @@ def attempt_id(payment_id: str, number: int) -> str:
     return f"{payment_id}-a{number}"
 
 
+def is_first_attempt(reference: str) -> bool:
+    """Return whether this is our reference of a payment's first attempt."""
+    return reference.endswith("-a1")
+
+
 def charge_key(payment_id: str, number: int, gateway: str) -> str:
     """Return the outbound idempotency key of an attempt: one per attempt and gateway, never shared between gateways."""
     return f"{payment_id}-a{number}-{gateway}"

@@ -53,6 +53,7 @@ class Reason(StrEnum):
     BREAKER_OPEN = "breaker_open"
     BULKHEAD_FULL = "bulkhead_full"
     RATE_LIMITED = "rate_limited"
+    GATEWAY_DISABLED = "gateway_disabled"
     GATEWAY_UNAVAILABLE = "gateway_unavailable"
     NEVER_RECEIVED = "never_received"
     # not known
@@ -77,11 +78,15 @@ class Reason(StrEnum):
     BAD_CREDENTIALS = "bad_credentials"
     # before any gateway
     NO_ELIGIBLE_GATEWAY = "no_eligible_gateway"
+    NETWORK_CAP_REACHED = "network_cap_reached"
+    RETRY_DEADLINE_PASSED = "retry_deadline_passed"
     RISK_REFUSED = "risk_refused"
     VALIDATION_REFUSED = "validation_refused"
     ACTION_FAILED = "action_failed"
     ACTION_EXPIRED = "action_expired"
     OPERATOR_VERDICT = "operator_verdict"
+    # a hook
+    REVIEW_WANTED = "review_wanted"
 
 
 class ActionKind(StrEnum):
@@ -157,6 +162,7 @@ class Declined:
         code: the gateway's own code, unchanged.
         message: safe to show; never contains card data.
         retry_after_s: earliest useful retry in seconds, where the gateway advised one.
+        advice: the card network's own advice code, two digits, where the gateway passes it on.
     """
 
     type: Literal["declined"] = "declined"
@@ -165,6 +171,7 @@ class Declined:
     code: str = ""
     message: str = ""
     retry_after_s: float | None = None
+    advice: str = ""
 
     executed = Executed.NO
 
@@ -250,6 +257,12 @@ Outcome = (
 """Everything a gateway call can come to."""
 
 
+_NO_FAULT_OF_ITS = frozenset(
+    {Reason.BREAKER_OPEN, Reason.BULKHEAD_FULL, Reason.RATE_LIMITED, Reason.GATEWAY_DISABLED, Reason.UNSUPPORTED}
+)
+"""Why a gateway was not asked, or could not do what it never claimed to."""
+
+
 def counts_against_gateway(outcome: Outcome) -> bool:
     """Whether the outcome is the gateway's own fault, so that health and breaker should see it.
 
@@ -259,6 +272,6 @@ def counts_against_gateway(outcome: Outcome) -> bool:
         case OutcomeUnknown() | GatewayMisconfigured():
             return True
         case NotProcessed(reason=reason):
-            return reason not in {Reason.BREAKER_OPEN, Reason.BULKHEAD_FULL, Reason.RATE_LIMITED, Reason.UNSUPPORTED}
+            return reason not in _NO_FAULT_OF_ITS
         case Approved() | RequiresAction() | Pending() | Declined() | InvalidRequest() | Duplicate():
             return False

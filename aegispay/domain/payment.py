@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from aegispay.domain.customer import Customer
+from aegispay.domain.hook_kind import JUDGES, VerdictKind
+from aegispay.domain.judgement import Judgement
 from aegispay.domain.metadata import Metadata
 from aegispay.domain.money import Money
 from aegispay.domain.outcome import NextAction, Reason
 from aegispay.domain.payment_method import PaymentMethod
 from aegispay.domain.request import PaymentRequest
+from aegispay.domain.retry.step import TryAt
 from aegispay.domain.state import AttemptStatus, OperationKind, OperationStatus, PaymentState
 
 
@@ -46,6 +49,8 @@ class Attempt:
         completed_at: when the gateway was last told, or found to know, that the payer had acted.
         resends_until: until when it may have been sent again, by any contract it was ever in doubt under.
         settles_s: how long after a send, by the same contracts, its effect may take to show.
+        configuration: revision of the settings it was decided under; 0 where revisions were not counted yet.
+        is_repeatable: whether, having failed, its gateway may be tried again after a while.
     """
 
     number: int
@@ -64,6 +69,8 @@ class Attempt:
     settles_s: float = 0.0
     checks: int = 0
     next_check_at: datetime
+    configuration: int = 0
+    is_repeatable: bool = False
 
     @property
     def id(self) -> str:
@@ -146,6 +153,8 @@ class Payment:
         action: what the payer has to do while the state is `REQUIRES_ACTION`.
         resume_state: where the payment goes when the payer has done it.
         expires_at: when an unprocessed payment lapses; once authorized, when the authorization does.
+        retry: what the next attempt waits for, while it waits.
+        added_metadata: what hooks added. judgements: what hooks decided, oldest first.
     """
 
     id: str
@@ -170,6 +179,9 @@ class Payment:
     cancel_requested_at: datetime | None = None
     is_parked: bool = False
     failure: Failure | None = None
+    retry: TryAt | None = None
+    added_metadata: Metadata = field(default_factory=dict)
+    judgements: tuple[Judgement, ...] = ()
 
     def __repr__(self) -> str:
         """Show what one looks for first; never the payment method."""
@@ -213,8 +225,23 @@ class Payment:
 
     @property
     def metadata(self) -> Metadata:
-        """What the merchant attached."""
-        return self.request.metadata
+        """What the merchant attached, and what hooks added."""
+        return {**self.added_metadata, **self.request.metadata} if self.added_metadata else self.request.metadata
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether hooks have said, before the first attempt, what they think of the payment."""
+        return any(judgement.kind in JUDGES for judgement in self.judgements)
+
+    @property
+    def review(self) -> Judgement | None:
+        """The newest verdict that asks for a person's decision before anything is charged, if there is one."""
+        return next((each for each in reversed(self.judgements) if each.verdict is VerdictKind.REVIEW), None)
+
+    @property
+    def risk_score(self) -> float | None:
+        """The highest score that a hook gave, 0.0 to 1.0."""
+        return max((each.score for each in self.judgements if each.score is not None), default=None)
 
     @property
     def last_attempt(self) -> Attempt | None:
@@ -265,8 +292,18 @@ class Payment:
 
     @property
     def is_settled(self) -> bool:
-        """Whether a caller has nothing to wait for: final, in doubt, parked, authorized or the payer's turn."""
-        return self.state in _SETTLED or self.is_charge_in_doubt or self.is_parked
+        """Whether a caller need not wait: final, in doubt, parked, put off, authorized or the payer's turn."""
+        return self.state in _SETTLED or self.is_charge_in_doubt or self.is_parked or self.is_put_off
+
+    @property
+    def retry_at(self) -> datetime | None:
+        """When the next attempt may begin; ``None`` unless the payment waits for that."""
+        return None if self.retry is None else self.retry.at
+
+    @property
+    def is_put_off(self) -> bool:
+        """Whether the next attempt waits longer than a caller does."""
+        return self.retry is not None and self.retry.is_put_off
 
     @property
     def is_cancel_requested(self) -> bool:

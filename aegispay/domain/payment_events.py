@@ -10,6 +10,7 @@ from aegispay.domain.event import Event
 from aegispay.domain.event_type import EventType
 from aegispay.domain.outcome import FailedOutcome, NextAction, Reason, UnknownOutcome
 from aegispay.domain.request import PaymentRequest
+from aegispay.domain.retry.step import TryAt
 from aegispay.domain.routing import RoutingDecision
 
 
@@ -59,6 +60,7 @@ class AttemptStarted(Event):
         request_digest: SHA-256 of the request the gateway will see.
         deadline_at: until when an answer is awaited; silence after it is an unknown outcome.
         decision: why this gateway.
+        configuration: revision of the settings it was decided under; 0 where revisions were not counted yet.
     """
 
     number: int
@@ -68,6 +70,7 @@ class AttemptStarted(Event):
     request_digest: str
     deadline_at: datetime
     decision: RoutingDecision
+    configuration: int = 0
 
     @property
     def type(self) -> EventType:
@@ -77,12 +80,26 @@ class AttemptStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFailed(Event):
-    """The attempt definitely did not move money."""
+    """The attempt definitely did not move money.
+
+    Attributes:
+        retry: what the next attempt waits for; ``None`` when it need not wait, or when there is none.
+    """
 
     number: int
     outcome: FailedOutcome
+    retry: TryAt | None = None
 
     type: ClassVar[EventType] = EventType.ATTEMPT_FAILED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPutOff(Event):
+    """The next attempt was due, and no gateway could take it then: it waits once more."""
+
+    retry: TryAt
+
+    type: ClassVar[EventType] = EventType.RETRY_PUT_OFF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

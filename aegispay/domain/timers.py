@@ -53,6 +53,6 @@ def _charge_wake_at(payment: Payment) -> datetime | None:
             return payment.action.expires_at if payment.action is not None else payment.expires_at
         case PaymentState.PROCESSING:
             attempt = payment.open_attempt
-            return attempt.next_check_at if attempt is not None else payment.updated_at
+            return attempt.next_check_at if attempt is not None else payment.retry_at or payment.updated_at
         case _:
             return None

@@ -41,6 +41,7 @@ def _operation(state: S, kind: str, *requests: str) -> tuple[Transition, ...]:
 
 _CHARGE = (
     Transition(None, E.PAYMENT_INITIATED, S.INITIATED, "created", ("CreatePayment",)),
+    Transition(S.INITIATED, E.PAYMENT_ENRICHED, S.INITIATED, "metadata added by a hook", ("EnrichPayment",)),
     Transition(S.INITIATED, E.PAYMENT_AUTHENTICATED, S.AUTHENTICATED, "payer authenticated", ("AuthenticatePayment",)),
     Transition(S.INITIATED, E.PAYMENT_ACTION_REQUIRED, S.REQUIRES_ACTION, "payer needed", ("RequireAction",)),
     Transition(S.PROCESSING, E.PAYMENT_ACTION_REQUIRED, S.REQUIRES_ACTION, "payer needed", ("RecordOutcome",)),
@@ -72,6 +73,7 @@ _CHARGE = (
     Transition(S.AUTHENTICATED, E.PAYMENT_PROCESSING, S.PROCESSING, "attempt started", ("StartAttempt",)),
     Transition(S.PROCESSING, E.PAYMENT_RETRY_ATTEMPTED, S.PROCESSING, "next attempt", ("StartAttempt",)),
     Transition(S.PROCESSING, E.ATTEMPT_FAILED, S.PROCESSING, "attempt failed", ("RecordOutcome",)),
+    Transition(S.PROCESSING, E.RETRY_PUT_OFF, S.PROCESSING, "retry put off", ("PutOffRetry",)),
     Transition(S.PROCESSING, E.OUTCOME_UNKNOWN, S.PROCESSING, "outcome unknown", ("RecordOutcome",)),
     Transition(S.PROCESSING, E.OUTCOME_RESOLVED, S.PROCESSING, "outcome resolved", ("RecordOutcome",)),
     Transition(S.PROCESSING, E.PAYMENT_AUTHORIZED, S.AUTHORIZED, "approved, manual capture", ("RecordOutcome",)),
@@ -148,6 +150,7 @@ _ANYWHERE = tuple(
             ("RecordOutcome", "RecordOperation", "ReportChargeback", "OpenIncident"),
         ),
         (E.INCIDENT_CLOSED, "incident closed", ("CloseIncident",)),
+        (E.HOOK_JUDGED, "hook's verdict", ("JudgePayment",)),
         (E.PAYMENT_PARKED, "parked", ("ParkPayment",)),
         (E.PAYMENT_UNPARKED, "unparked", ("UnparkPayment",)),
     )

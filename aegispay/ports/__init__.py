@@ -1,5 +1,6 @@
 """What the engine needs from the outside: a store, gateways, a clock. Adapters implement these."""
 
+from aegispay.ports.configuration import ConfigurationRecord
 from aegispay.ports.gateway import (
     ActionGateway,
     CapturingGateway,
@@ -9,6 +10,7 @@ from aegispay.ports.gateway import (
     RefundingGateway,
     VoidingGateway,
 )
+from aegispay.ports.marks import Mark, MarkLimit
 from aegispay.ports.requests import (
     ChargeRequest,
     GatewayHealth,
@@ -38,12 +40,15 @@ __all__ = [
     "CapturingGateway",
     "ChargeRequest",
     "Clock",
+    "ConfigurationRecord",
     "Doubts",
     "EventStore",
     "Gateway",
     "GatewayHealth",
     "GatewayRequest",
     "InboxEntry",
+    "Mark",
+    "MarkLimit",
     "NotFound",
     "NotifyingGateway",
     "OperatingGateway",

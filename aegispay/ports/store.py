@@ -12,6 +12,8 @@ from aegispay.domain.events import Event
 from aegispay.domain.notification import Notification
 from aegispay.domain.projection import PaymentRow
 from aegispay.domain.state import PaymentState
+from aegispay.ports.configuration import ConfigurationRecord
+from aegispay.ports.marks import Mark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +24,14 @@ class Append:
         expected_version: number of events the writer has seen; 0 for a new payment.
         events: at least one.
         row: the payment after these events.
+        marks: counts that these events make; if one would break a limit, nothing is written. Each key at most once.
     """
 
     payment_id: str
     expected_version: int
     events: Sequence[Event]
     row: PaymentRow
+    marks: tuple[Mark, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what no store could write: it would be a row without events, or another payment's."""
@@ -35,6 +39,8 @@ class Append:
             raise ValueError(f"{self.payment_id}: an append has at least one event")
         if self.row.payment_id != self.payment_id:
             raise ValueError(f"{self.payment_id}: the row stands for {self.row.payment_id}")
+        if self.marks and len({mark.key for mark in self.marks}) < len(self.marks):
+            raise ValueError(f"{self.payment_id}: an append marks each key at most once")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +104,16 @@ class RowPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parking:
-    """Why and since when a payment is parked."""
+    """Why and since when a payment is parked.
+
+    Attributes:
+        is_review: a hook wants a person to decide about it; otherwise its actor kept crashing.
+    """
 
     payment_id: str
     cause: str
     parked_at: datetime
+    is_review: bool = False
 
 
 class Receipt(StrEnum):
@@ -164,7 +175,7 @@ class EventStore(Protocol):
     """The log of events, the table of payments and what belongs to them.
 
     Every method may raise `StoreError`. `append` distinguishes what the caller must know:
-    `VersionConflictError`, `FencedError` and `StoreUnavailableError` mean surely not written,
+    `VersionConflictError`, `LimitReachedError`, `FencedError` and `StoreUnavailableError` mean surely not written,
     `CommitUnknownError` means perhaps written.
     """
 
@@ -182,7 +193,11 @@ class EventStore(Protocol):
         ...
 
     async def append(self, append: Append) -> int:
-        """Write the events and the row in one durable transaction; return the stream's new version."""
+        """Write the events, the row and the marks in one durable transaction; return the stream's new version."""
+        ...
+
+    async def count_marks(self, keys: Sequence[str], *, since: datetime) -> dict[str, int]:
+        """Return how many marks each of these keys has after `since`, those later than now included."""
         ...
 
     async def load(self, payment_id: str, *, after_version: int = 0) -> tuple[StoredEvent, ...]:
@@ -206,7 +221,10 @@ class EventStore(Protocol):
         ...
 
     async def unfinished(self) -> tuple[str, ...]:
-        """Return ids of unparked payments that were being processed (authenticated or processing), oldest first."""
+        """Return ids of unparked payments that were being processed (authenticated or processing).
+
+        Whoever has to be looked at first comes first: those that merely wait for a later retry come last.
+        """
         ...
 
     async def count_states(self) -> dict[PaymentState, int]:
@@ -267,4 +285,18 @@ class EventStore(Protocol):
 
     async def load_gateways(self) -> dict[str, str]:
         """Return what `save_gateway` kept, by gateway name."""
+        ...
+
+    async def save_configuration(self, record: ConfigurationRecord) -> bool:
+        """Keep a revision, durably, if it comes right behind the latest one; return whether it did."""
+        ...
+
+    async def load_configuration(self, revision: int | None = None) -> ConfigurationRecord | None:
+        """Return a revision, the latest one for ``None``; ``None`` if there is none."""
+        ...
+
+    async def list_configurations(
+        self, *, before: int | None = None, limit: int = 100
+    ) -> tuple[ConfigurationRecord, ...]:
+        """Return revisions, newest first, from the one before `before`."""
         ...

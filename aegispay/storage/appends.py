@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from aegispay.errors import VersionConflictError
+from aegispay.errors import LimitReachedError, VersionConflictError
 from aegispay.ports import Append
+from aegispay.storage import marks
 from aegispay.storage.bulk import execute_rows, places
 from aegispay.storage.chain import GENESIS, link
 from aegispay.storage.rows import CHANGED_COLUMNS, ROW_COLUMNS, changed_values, row_values
@@ -77,13 +78,18 @@ class AppendBatch:
         self._new: dict[str, tuple[Any, ...]] = {}
         self._changed: dict[str, tuple[Any, ...]] = {}
 
-    def add(self, write: Write) -> int | VersionConflictError:
-        """Take an append in; return the stream's new version, or the conflict that keeps it out."""
+    def add(self, write: Write) -> int | VersionConflictError | LimitReachedError:
+        """Take an append in; return the stream's new version, or what keeps it out."""
         append = write.append
         payment_id = append.payment_id
         actual = self._versions.get(payment_id, 0)
         if actual != append.expected_version:
             return VersionConflictError(payment_id=payment_id, expected=append.expected_version, actual=actual)
+        if append.marks:
+            refusal = marks.refused(self._database, append)
+            if refusal is not None:
+                return refusal
+            marks.add(self._database, append, actual + len(write.encoded), self._recorded_at_us)
         for version, encoded in enumerate(write.encoded, start=actual + 1):
             self._add_event(payment_id, version, encoded)
         version = actual + len(write.encoded)

@@ -16,6 +16,7 @@ from aegispay.errors import CommitUnknownError, StoreError, StoreUnavailableErro
 from aegispay.ports import (
     Append,
     Clock,
+    ConfigurationRecord,
     Doubts,
     InboxEntry,
     Parking,
@@ -26,6 +27,7 @@ from aegispay.ports import (
 )
 from aegispay.storage.chain import GENESIS, link
 from aegispay.storage.memory_inbox import MemoryInbox
+from aegispay.storage.memory_marks import MemoryMarks
 from aegispay.storage.queries import LIMIT_MAX, checked_limit, read_cursor, write_cursor
 from aegispay.storage.rows import to_us
 
@@ -62,6 +64,8 @@ class MemoryStore:
         self._gateways: dict[str, str] = {}
         self._troubled: dict[str, PaymentRow] = {}
         self._inbox = MemoryInbox()
+        self._marks = MemoryMarks()
+        self._configurations: list[ConfigurationRecord] = []
 
     def __repr__(self) -> str:
         """Show the size."""
@@ -86,10 +90,12 @@ class MemoryStore:
         await _let_others_run()
         self._fault("before_commit", StoreUnavailableError)
         self._refuse_unfit(append)
+        self._marks.check(append.payment_id, append.marks)
         recorded_at = self._clock.now()
         for event, each in zip(kept, data, strict=True):
             self._add_event(append.payment_id, event, each, recorded_at)
         self._put_row(append.row)
+        self._marks.add(append.marks)
         self._keys[append.row.merchant, append.row.idempotency_key] = append.payment_id
         version = len(self._streams[append.payment_id])
         self._fault("after_commit", CommitUnknownError)
@@ -138,6 +144,11 @@ class MemoryStore:
         )
         self._log.append(stored)
         stream.append(stored)
+
+    async def count_marks(self, keys: Sequence[str], *, since: datetime) -> dict[str, int]:
+        """Return how many marks each key has after `since`."""
+        await _let_others_run()
+        return self._marks.count(keys, since)
 
     async def load(self, payment_id: str, *, after_version: int = 0) -> tuple[StoredEvent, ...]:
         """Return the payment's events in order."""
@@ -188,7 +199,7 @@ class MemoryStore:
         """Return who was being processed."""
         states = {PaymentState.AUTHENTICATED, PaymentState.PROCESSING}
         rows = [row for row in self._rows.values() if row.state in states and row.payment_id not in self._parked]
-        rows.sort(key=lambda row: (row.created_at, row.payment_id))
+        rows.sort(key=lambda row: (row.wake_at or row.created_at, row.created_at, row.payment_id))
         return tuple(row.payment_id for row in rows)
 
     async def count_states(self) -> dict[PaymentState, int]:
@@ -265,6 +276,26 @@ class MemoryStore:
     async def load_gateways(self) -> dict[str, str]:
         """Return what was kept."""
         return dict(self._gateways)
+
+    async def save_configuration(self, record: ConfigurationRecord) -> bool:
+        """Keep a revision."""
+        await _let_others_run()
+        fits = record.revision == len(self._configurations) + 1
+        if fits:
+            self._configurations.append(record)
+        return fits
+
+    async def load_configuration(self, revision: int | None = None) -> ConfigurationRecord | None:
+        """Return a revision."""
+        index = (len(self._configurations) if revision is None else revision) - 1
+        return self._configurations[index] if 0 <= index < len(self._configurations) else None
+
+    async def list_configurations(
+        self, *, before: int | None = None, limit: int = 100
+    ) -> tuple[ConfigurationRecord, ...]:
+        """Return revisions, newest first."""
+        end = len(self._configurations) if before is None else max(0, before - 1)
+        return tuple(self._configurations[:end][::-1][: checked_limit(limit)])
 
     def _fault(self, point: str, meaning: type[StoreError]) -> None:
         try:

@@ -45,9 +45,17 @@ def _doubt_since(database: sqlite3.Connection, payment_id: str) -> datetime | No
     return None if payment is None else project(payment).doubt_since
 
 
+def _add_marks(database: sqlite3.Connection) -> None:
+    _run(database, "schema_3.sql")
+
+
+def _add_configurations(database: sqlite3.Connection) -> None:
+    _run(database, "schema_4.sql")
+
+
 Step = Callable[[sqlite3.Connection], None]
 
-STEPS: tuple[Step, ...] = (_create, _date_doubts_and_renew_inbox)
+STEPS: tuple[Step, ...] = (_create, _date_doubts_and_renew_inbox, _add_marks, _add_configurations)
 """Step n brings a file from schema n to n + 1. A step that was released is never changed: add one."""
 
 SCHEMA_VERSION = len(STEPS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,6 +25,7 @@ from aegispay.errors import (
 from aegispay.ports import (
     Append,
     Clock,
+    ConfigurationRecord,
     Doubts,
     InboxEntry,
     Parking,
@@ -32,6 +34,7 @@ from aegispay.ports import (
     RowPage,
     StoredEvent,
 )
+from aegispay.storage import configurations, marks
 from aegispay.storage import statements as sql
 from aegispay.storage.appends import Write
 from aegispay.storage.batching import Batcher
@@ -171,6 +174,10 @@ class SqliteStore:
         version: int = await self._ask(Write(append, encoded))
         return version
 
+    async def count_marks(self, keys: Sequence[str], *, since: datetime) -> dict[str, int]:
+        """Return how many marks each key has after `since`."""
+        return dict(await self._select(marks.COUNT, (to_us(since), json.dumps(list(keys)))))
+
     async def load(self, payment_id: str, *, after_version: int = 0) -> tuple[StoredEvent, ...]:
         """Return the payment's events in order; reads that wait together are one hop."""
         return await self._loads.ask((payment_id, after_version))
@@ -244,7 +251,7 @@ class SqliteStore:
 
     async def park(self, parking: Parking) -> None:
         """Set the payment aside."""
-        await self._write((sql.PARK, (parking.payment_id, parking.cause, to_us(parking.parked_at))))
+        await self._write((sql.PARK, (parking.payment_id, parking.cause, to_us(parking.parked_at), parking.is_review)))
 
     async def unpark(self, payment_id: str) -> None:
         """Let the payment go on."""
@@ -253,7 +260,9 @@ class SqliteStore:
     async def parked(self) -> tuple[Parking, ...]:
         """Return what is parked, oldest first."""
         rows = await self._select(sql.PARKED)
-        return tuple(Parking(payment_id=row[0], cause=row[1], parked_at=from_us(row[2])) for row in rows)
+        return tuple(
+            Parking(payment_id=row[0], cause=row[1], parked_at=from_us(row[2]), is_review=bool(row[3])) for row in rows
+        )
 
     # --- notifications ------------------------------------------------------------------------------
 
@@ -289,6 +298,27 @@ class SqliteStore:
     async def load_gateways(self) -> dict[str, str]:
         """Return what was kept."""
         return dict(await self._select(sql.LOAD_GATEWAYS))
+
+    # --- configuration ------------------------------------------------------------------------------
+
+    async def save_configuration(self, record: ConfigurationRecord) -> bool:
+        """Keep a revision."""
+        (written,) = await self._write((configurations.SAVE, configurations.save_values(record)))
+        return bool(written)
+
+    async def load_configuration(self, revision: int | None = None) -> ConfigurationRecord | None:
+        """Return a revision."""
+        named = (configurations.LATEST, ()) if revision is None else (configurations.LOAD, (revision,))
+        rows = await self._select(*named)
+        return configurations.read_record(rows[0]) if rows else None
+
+    async def list_configurations(
+        self, *, before: int | None = None, limit: int = 100
+    ) -> tuple[ConfigurationRecord, ...]:
+        """Return revisions, newest first."""
+        end = configurations.REVISION_MAX if before is None else before
+        rows = await self._select(configurations.PAGE, (end, checked_limit(limit)))
+        return tuple(map(configurations.read_record, rows))
 
     # --- threads ------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ READ_ALL = f"SELECT {EVENT_COLUMNS} FROM events WHERE position > ? ORDER BY posi
 DUE = f"SELECT payment_id FROM payments WHERE wake_at <= ? AND {_UNPARKED} ORDER BY wake_at, payment_id LIMIT ?"  # noqa: S608
 UNFINISHED = (
     "SELECT payment_id FROM payments WHERE state IN ('authenticated', 'processing') "  # noqa: S608
-    f"AND {_UNPARKED} ORDER BY created_at, payment_id"
+    f"AND {_UNPARKED} ORDER BY wake_at, created_at, payment_id"
 )
 COUNT_STATES = "SELECT state, count(*) FROM payments GROUP BY state"
 DOUBTS = (
@@ -29,9 +29,9 @@ COUNT_RECOVERY = (
 )
 END_RECOVERY = "DELETE FROM recoveries WHERE payment_id = ?"
 
-PARK = "INSERT INTO parking VALUES (?, ?, ?) ON CONFLICT (payment_id) DO NOTHING"
+PARK = "INSERT INTO parking VALUES (?, ?, ?, ?) ON CONFLICT (payment_id) DO NOTHING"
 UNPARK = "DELETE FROM parking WHERE payment_id = ?"
-PARKED = "SELECT payment_id, cause, parked_at FROM parking ORDER BY parked_at, payment_id"
+PARKED = "SELECT payment_id, cause, parked_at, is_review FROM parking ORDER BY parked_at, payment_id"
 
 SAVE_GATEWAY = "INSERT INTO gateways VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET data = excluded.data"
 LOAD_GATEWAYS = "SELECT name, data FROM gateways"

@@ -15,6 +15,7 @@ from aegispay.domain.payment import Payment
 from aegispay.domain.projection import project
 from aegispay.errors import CorruptStoreError, StoreOpenError
 from aegispay.ports import StoreReport
+from aegispay.storage import configurations
 from aegispay.storage import statements as sql
 from aegispay.storage.chain import GENESIS, link
 from aegispay.storage.connection import uri
@@ -49,7 +50,8 @@ def verify(path: str | Path, *, progress: Progress | None = None) -> StoreReport
     """Check a whole database and list what is wrong with it.
 
     Checked are the structure of the file, the hash chain, that versions have no gaps, that every event can be read,
-    is legal and keeps the invariants, and that the table of payments says what the events say.
+    is legal and keeps the invariants, that the table of payments says what the events say, and that no revision of the
+    configuration was changed.
 
     The file is opened for reading only; an engine may have it open.
 
@@ -101,6 +103,8 @@ class _Audit:
             for (payment_id,) in self._database.execute(_ROWS_WITHOUT_EVENTS):
                 self._problem(f"{payment_id} is in the table of payments, but has no events")
             self._check_inbox()
+            for problem in configurations.audit(self._database):
+                self._problem(problem)
         except sqlite3.DatabaseError as error:
             self._problem(f"the file is damaged: {error}; reading ended after event {self._events}")
         return StoreReport(events=self._events, payments=self._payments, problems=tuple(self._problems))

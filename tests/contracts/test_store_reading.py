@@ -93,7 +93,7 @@ async def test_a_payment_that_was_woken_and_went_on_is_due_no_more(store):
 
 
 @stored
-async def test_unfinished_are_those_being_processed_oldest_first(store):
+async def test_unfinished_are_those_being_processed_the_most_urgent_first(store):
     authenticated, doubtful, processing = Stream(3, after_s=1), Stream(2, after_s=3), Stream(1, after_s=2)
     await write(store, authenticated, steps=((b.authenticate(),),))
     await write(store, doubtful, steps=(CHARGE, DOUBT))
@@ -101,7 +101,7 @@ async def test_unfinished_are_those_being_processed_oldest_first(store):
     await write(store, Stream(4))
     await write(store, Stream(5), steps=(CHARGE, APPROVE))
     await write(store, Stream(6), steps=((b.cancel(),),))
-    assert await store.unfinished() == (authenticated.id, processing.id, doubtful.id)
+    assert await store.unfinished() == (authenticated.id, doubtful.id, processing.id)
 
 
 @stored

@@ -38,7 +38,7 @@ async def test_recoveries_are_still_counted_after_a_restart(store):
 async def test_what_is_parked_is_listed_oldest_first_and_survives_a_restart(store):
     third = Parking(payment_id="c", cause="later", parked_at=b.NOW + timedelta(seconds=1))
     first = Parking(payment_id="a", cause="x" * 500, parked_at=b.NOW)
-    second = Parking(payment_id="b", cause="", parked_at=b.NOW)
+    second = Parking(payment_id="b", cause="", parked_at=b.NOW, is_review=True)
     for parking in (third, second, first):
         await store.park(parking)
     await store.close()

@@ -45,7 +45,17 @@ _METHODS: dict[str, dict[str, Any]] = {
     "wallet": {"provider": "p", "token": "t"},
     "pay_later": {"provider": "p", "token": "t"},
 }
-REQUEST_FIELDS = ("idempotency_key", "amount", "currency", "capture", "merchant", "gateway", "retry_of", "return_url", "strategy")
+REQUEST_FIELDS = (
+    "idempotency_key",
+    "amount",
+    "currency",
+    "capture",
+    "merchant",
+    "gateway",
+    "retry_of",
+    "return_url",
+    "strategy",
+)
 
 
 def _requests() -> dict[str, Callable[[str], dict[str, Any]]]:

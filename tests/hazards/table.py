@@ -9,6 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/hazards.md"
 ENGINE = "tests/integration/engine"
+CHAOS = "tests/integration/chaos/test_scenarios.py"
 _NAMED = re.compile(r"^(?:async )?def (test_([a-g]\d+)_\w+)", re.MULTILINE)
 
 
@@ -33,8 +34,6 @@ def hazard(id: str, promise: str, what: str, *more: str, instead: str = "") -> H
     return Hazard(id=id, what=what, promise=promise, more=more, instead=instead)
 
 
-ROUTING = "later work: it belongs to routing by rules and learning, which is not there yet."
-
 HAZARDS = (
     # A. unknown outcomes, and charging twice
     hazard(
@@ -50,7 +49,12 @@ HAZARDS = (
         "A success that comes late, for a payment that failed, is lost",
         f"{ENGINE}/test_refs.py::test_a_late_approval_of_a_failed_payment_is_an_incident_and_not_a_resurrection",
     ),
-    hazard("A4", "P2", "A status or an answer that cannot be read is taken for a failure"),
+    hazard(
+        "A4",
+        "P2",
+        "A status or an answer that cannot be read is taken for a failure",
+        f"{CHAOS}::test_an_answer_that_cannot_be_right_is_never_a_success_by_itself",
+    ),
     hazard("A5", "P1, P2", '"Already processed" or "in progress" is taken for a decline'),
     hazard(
         "A6",
@@ -150,12 +154,7 @@ HAZARDS = (
         f"{ENGINE}/test_shutdown.py::test_a_second_engine_on_the_same_database_is_refused_with_the_holders_name",
     ),
     hazard("C11", "P1", "Settings or routing change while a payment is under way"),
-    hazard(
-        "C12",
-        "P7",
-        "A hook raises, hangs or calls the engine back",
-        instead="later work: there are no hooks yet, so nothing of the host's runs inside a payment's turn.",
-    ),
+    hazard("C12", "P7", "A hook raises, hangs, answers nonsense or calls the engine back"),
     # D. keys of requests
     hazard("D1", "P4", "A key is used again for another request"),
     hazard(
@@ -189,6 +188,7 @@ HAZARDS = (
         "The disk is full, busy or failing",
         f"{ENGINE}/test_store_trouble.py::test_an_intent_that_cannot_be_stored_makes_no_gateway_call",
         "tests/unit/storage/test_failures.py::test_a_full_disk_refuses_and_goes_on_when_there_is_space_again",
+        f"{CHAOS}::test_each_kind_of_fault_alone_breaks_no_promise",
     ),
     hazard(
         "E10",
@@ -245,7 +245,7 @@ HAZARDS = (
     hazard(
         "F7",
         "",
-        "A card that was declined for good is tried again and again",
+        "A card that was declined for good, or too often for its network, is tried again and again",
         f"{ENGINE}/test_outcomes.py::"
         "test_a_decline_keeps_the_gateways_own_words_and_is_a_decline_at_any_amount_of_asking",
     ),
@@ -256,7 +256,7 @@ HAZARDS = (
         "tests/unit/domain/test_routing.py::test_no_strategy_ever_picks_a_gateway_that_is_not_eligible",
         f"{ENGINE}/test_routing.py::test_a_disabled_gateway_gets_nothing_new_until_it_is_enabled_again",
     ),
-    hazard("F9", "", "Shares of traffic drift from what was set", instead=ROUTING),
+    hazard("F9", "", "Shares of traffic drift from what was set"),
     hazard(
         "F10",
         "P7",

@@ -116,7 +116,15 @@ def test_e6_operations_written_before_they_had_keys_and_evidence_are_still_read(
 # --- G2: no float in the money path ---------------------------------------------------------------------
 
 COSTS_FOR_RANKING = {"cost_minor"}
-"""What a charge would cost is compared, never moved: `Fee.cost_minor` keeps fractions on purpose."""
+"""What a charge would cost is compared and shown, never moved: `Fee.cost_minor` keeps fractions on purpose."""
+ESTIMATES = COSTS_FOR_RANKING | {"cost_facts", "assumed_costs_minor", "expected_value"}
+"""The functions that may make such numbers."""
+MAY_ESTIMATE = {
+    "aegispay/domain/contract.py", "aegispay/domain/routing/value.py",
+    "aegispay/domain/routing/cost.py", "aegispay/domain/routing/multi_objective.py",
+    "aegispay/domain/routing/thompson.py", "aegispay/api/routing.py", "aegispay/views.py",
+}  # fmt: skip
+"""Where they are made, ranked by and shown; no other file can do anything with them."""
 
 
 def product_files() -> list[Path]:
@@ -143,7 +151,7 @@ def turns_to_float(node: ast.AST) -> bool:
 
 def floats_of_money(node: ast.AST) -> Iterator[ast.AST]:
     """Return each expression that makes a float of an amount in minor units, or mixes one with a float."""
-    if isinstance(node, ast.FunctionDef) and node.name in COSTS_FOR_RANKING:
+    if isinstance(node, ast.FunctionDef) and node.name in ESTIMATES:
         return
     if isinstance(node, ast.Call | ast.BinOp | ast.Compare) and is_money(node):
         yield from filter(turns_to_float, ast.walk(node))
@@ -156,6 +164,15 @@ def floats_of_money(node: ast.AST) -> Iterator[ast.AST]:
 def test_g2_no_amount_in_minor_units_meets_a_float(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     assert [f"{path.name}: {ast.unparse(node)}" for node in floats_of_money(tree)] == []
+
+
+def test_g2_what_a_charge_would_cost_is_known_to_routing_and_previews_only():
+    found = {}
+    for path in product_files():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+        found[str(path.relative_to(ROOT))] = (names_in(tree) | defined) & ESTIMATES
+    assert {path for path, names in found.items() if names} == MAY_ESTIMATE
 
 
 def test_g2_money_itself_makes_no_float():

@@ -61,6 +61,7 @@ def test_g4_the_events_that_were_tried_hold_every_kind_of_foreign_words():
         "code",
         "evidence",
         "gateway",
+        "hook",
         "key",
     }
 

@@ -18,6 +18,7 @@ from aegispay.domain.keys import cancel_id
 from aegispay.domain.outcome import Declined, DeclineKind, Pending, Reason
 from aegispay.domain.payment import Operation, Payment
 from aegispay.domain.rejection import Rejection
+from aegispay.domain.retry import RetryPolicy, RetryRule, TryAt
 from aegispay.domain.timers import cancel_again_at, wake_at
 from tests import builders as b
 
@@ -29,6 +30,11 @@ INCIDENTS_MAX = int(os.environ.get("AEGISPAY_SCOPE_INCIDENTS", "0"))
 PART = 4_000
 PARTLY_APPROVED = 6_000
 ENDLESS = timedelta(days=3650)
+WAIT = timedelta(hours=1)
+PATIENT = RetryPolicy(
+    attempts_max=ATTEMPTS_MAX,
+    rules=(RetryRule(kind="soft", action="any_gateway_later", delays_s=(WAIT.total_seconds(),)),),
+)
 
 CHARGE_OUTCOMES = (
     b.approved(), b.approved(amount_minor=PARTLY_APPROVED, is_partial=True), b.approved(amount_minor=1), b.hard(),
@@ -58,12 +64,26 @@ def orders(payment: Payment) -> Iterator[c.Command]:
     yield from (c.RefusePayment(at=at, reason=reason) for reason in (Reason.RISK_REFUSED, Reason.NO_ELIGIBLE_GATEWAY))
     if len(payment.attempts) < ATTEMPTS_MAX:
         number = len(payment.attempts) + 1
-        yield replace(b.start(number, "alpha" if number == 1 else "beta"), at=at, deadline_at=soon(at))
+        for moment in {at, payment.retry_at or at}:
+            start = b.start(number, "alpha" if number == 1 else "beta")
+            yield replace(start, at=moment, deadline_at=soon(moment))
+    yield from _waits(payment, at)
     yield from _outcomes(payment, at)
     yield from _requests(payment, at)
     yield from _results(payment, at)
     yield replace(b.chargeback(PART), at=at)
     yield from _time(payment, at)
+
+
+def _waits(payment: Payment, at: datetime) -> Iterator[c.Command]:
+    due_at = payment.retry_at or at
+    for moment in {at, due_at}:
+        yield c.PutOffRetry(at=moment, retry=TryAt(at=moment + WAIT, why="again", is_put_off=True))
+    if payment.open_attempt is not None:
+        validity = {"authorization_expires_at": at + timedelta(days=7), "next_check_at": soon(at)}
+        for evidence in VERDICTS:
+            number = payment.open_attempt.number
+            yield b.outcome(b.soft(), number, at=at, evidence=evidence, policy=PATIENT, **validity)
 
 
 def soon(at: datetime) -> datetime:
@@ -136,6 +156,7 @@ def shape(payment: Payment) -> tuple[Any, ...]:
     """Return what tells payments apart here: everything but times, counters and words."""
     return (
         payment.state, payment.resume_state, payment.is_cancel_requested, payment.is_expiry_announced,
+        payment.retry is None,
         payment.authorized_minor, payment.captured_minor, payment.refunded_minor, payment.charged_back_minor,
         tuple((a.status, a.reference is None) for a in payment.attempts),
         tuple((o.id, o.amount_minor, o.status) for o in payment.operations),

@@ -62,6 +62,11 @@ def no_attempt_follows_a_cancel(step: Step) -> bool:
     return not (step.before.is_cancel_requested and any(isinstance(ev, e.AttemptStarted) for ev in step.events))
 
 
+def no_attempt_begins_before_its_time(step: Step) -> bool:
+    started = [ev for ev in step.events if isinstance(ev, e.AttemptStarted)]
+    return step.before.retry_at is None or all(ev.at >= step.before.retry_at for ev in started)
+
+
 def doubt_ends_by_evidence(step: Step) -> bool:
     """Nothing in doubt is settled without a record of why."""
     attempt = step.before.last_attempt
@@ -119,7 +124,8 @@ def final_is_final(step: Step) -> bool:
 
 CHECKS: tuple[Check, ...] = (
     invariants_hold, amounts_add_up, one_attempt_may_have_moved_money, void_and_capture_exclude_each_other,
-    no_attempt_follows_a_cancel, doubt_ends_by_evidence, unfinished_has_a_timer, timer_has_something_to_do,
+    no_attempt_follows_a_cancel, no_attempt_begins_before_its_time,
+    doubt_ends_by_evidence, unfinished_has_a_timer, timer_has_something_to_do,
     told_twice_is_told_once, time_moves_no_money, final_is_final,
 )  # fmt: skip
 
@@ -189,3 +195,10 @@ def test_when_the_cancel_is_forgotten_the_walk_finds_the_next_attempt(monkeypatc
     monkeypatch.setattr(decide_outcome, "_failed", forgetful(failed))
     monkeypatch.setitem(decide_module._HANDLERS, c.StartAttempt, forgetful(start))
     assert first_broken(no_attempt_follows_a_cancel) is not None
+
+
+def test_when_the_wait_is_forgotten_the_walk_finds_an_attempt_before_its_time(monkeypatch):
+    start = decide_module._HANDLERS[c.StartAttempt]
+    impatient = lambda payment, command: start(replace(payment, retry=None), command)  # noqa: E731
+    monkeypatch.setitem(decide_module._HANDLERS, c.StartAttempt, impatient)
+    assert first_broken(no_attempt_begins_before_its_time, "automatic") is not None

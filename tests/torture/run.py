@@ -24,7 +24,7 @@ from tests.torture.relay import Relay
 
 SECRET = "whsec_" + base64.b64encode(b"for the torture only, no secret").decode()
 _CHILD = "tests.torture.child"
-_CONTRADICTIONS = {
+CONTRADICTIONS = {
     Fault.WRONG_AMOUNT, Fault.WRONG_CURRENCY, Fault.FLIP_LATER, Fault.CHARGEBACK_AFTER_REFUND, Fault.WEBHOOK_CHANGED,
     Fault.REGION_SPLIT, Fault.KEY_MISMATCH, Fault.EXPIRE_AUTHORIZATION,
 }  # fmt: skip
@@ -245,7 +245,7 @@ class Torture:
             operation = payments[payment_id].find_operation(operation_id)
             if operation is None or operation.status is not OperationStatus.SUCCEEDED:
                 report.problems.append(f"{operation_id} was told to have succeeded and is {operation}")
-        explained = sum(request["fault"] in _CONTRADICTIONS for request in wire)
+        explained = sum(request["fault"] in CONTRADICTIONS for request in wire)
         if sum(report.incidents.values()) > explained:
             report.problems.append(f"{dict(report.incidents)} incidents, but only {explained} faults that explain one")
         report.problems += oracle.problems(self._folder / "payments.db", movements, wire)

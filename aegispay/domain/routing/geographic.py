@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, PlainSerializer, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from aegispay.domain.routing.model import Facts, GatewaySnapshot, RoutingRequest
@@ -16,7 +16,7 @@ from aegispay.domain.routing.strategy import RankContext, Ranking, Strategy
 from aegispay.domain.routing.success import HighestSuccessRate
 
 Place = Annotated[str, Field(min_length=2, max_length=64, strict=True)]
-Countries = Annotated[frozenset[str], Field(min_length=1, max_length=300)]
+Countries = Annotated[frozenset[str], Field(min_length=1, max_length=300), PlainSerializer(sorted)]
 Gateways = Annotated[tuple[Name, ...], Field(min_length=1, max_length=50)]
 
 

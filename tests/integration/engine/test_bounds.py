@@ -96,7 +96,7 @@ async def test_more_due_payments_than_actors_are_all_woken_in_time():
 @virtual
 async def test_a_burst_far_over_the_gateways_bound_ends_in_defined_states_and_single_charges():
     world = World("alpha", "beta", contract=GatewayContract(concurrency_max=10), latency_s=0.5)
-    async with world.engine() as aegis:
+    async with world.engine(limits_default={"reserved_share": 0.0}) as aegis:
         payments = await asyncio.gather(*(aegis.pay(**order(f"p-{n}")) for n in range(100)))
     states = [payment.state for payment in payments]
     assert states.count(PaymentState.SUCCESS) == 20

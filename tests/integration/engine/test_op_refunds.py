@@ -9,6 +9,7 @@ import pytest
 from aegispay import (
     AegisPay,
     AegisPayConfig,
+    BreakerPolicy,
     Declined,
     DeclineKind,
     GatewayContract,
@@ -265,7 +266,8 @@ async def test_exactly_those_that_fit_are_made_although_the_engine_ends_in_the_m
 def test_exactly_those_that_fit_are_made_and_known_on_disk(tmp_path):
     async def scenario():
         alpha = SimulatedGateway("alpha")
-        config = AegisPayConfig(check_delays_s=(0.001,), wake_interval_s=0.001)
+        breaker = BreakerPolicy(failures_max=1_000)
+        config = AegisPayConfig(check_delays_s=(0.001,), wake_interval_s=0.001, breaker=breaker)
         for fault in (Fault.ERROR_AFTER, Fault.RAISE_AFTER, Fault.ERROR_BEFORE):
             alpha.script("refund", fault, times=10)
         async with AegisPay(tmp_path / "payments.db", gateways=[alpha], config=config) as aegis:

@@ -16,6 +16,7 @@ from aegispay import (
     PaymentTimeoutError,
     SimulatedGateway,
     StoreLockedError,
+    Upi,
 )
 from tests.integration.engine.rig import Adapter, World, elapse, order, virtual
 
@@ -41,7 +42,14 @@ CALLS = {
     "enable_gateway": lambda aegis: aegis.enable_gateway("alpha"),
     "disable_gateway": lambda aegis: aegis.disable_gateway("alpha", reason="x"),
     "gateway_metrics": lambda aegis: aegis.gateway_metrics(),
-    "preview_route": lambda aegis: aegis.preview_route(amount="1.00", currency="USD", payment_method={"type": "card", "token": "t"}),
+    "force_breaker": lambda aegis: aegis.force_breaker("alpha", state="open", reason="x"),
+    "reset_breaker": lambda aegis: aegis.reset_breaker("alpha"),
+    "review_payment": lambda aegis: aegis.review_payment("pay_x", "accept", operator="ann", reason="fine"),
+    "validate": lambda aegis: aegis.validate("order", {}),
+    "configure": lambda aegis: aegis.configure(routing="round_robin", operator="ann", reason="why"),
+    "configuration": lambda aegis: aegis.configuration(),
+    "configuration_history": lambda aegis: aegis.configuration_history(),
+    "preview_route": lambda aegis: aegis.preview_route(amount="1", currency="USD", payment_method=Upi(vpa="a@b")),
     "health": lambda aegis: aegis.health(),
     "supervision_tree": lambda aegis: aegis.supervision_tree(),
 }
@@ -67,7 +75,7 @@ async def test_before_opening_and_after_closing_every_method_says_that_the_engin
 
 def test_the_list_of_methods_above_is_complete():
     public = {name for name in dir(AegisPay) if not name.startswith("_")}
-    assert public - {"open", "close"} == set(CALLS)
+    assert public - {"open", "close", "hooks"} == set(CALLS)
     assert {name for name in dir(BlockingAegisPay) if not name.startswith("_")} == public
 
 

@@ -214,8 +214,14 @@ async def test_reading_from_a_store_that_cannot_be_read_says_so():
 
 
 class SqliteTrouble(Trouble):
+    is_armed = False
+
     def __init__(self, point, *numbers):
         super().__init__(point, *numbers, error=sqlite3.OperationalError)
+
+    def __call__(self, point):
+        if self.is_armed:
+            super().__call__(point)
 
 
 @pytest.mark.parametrize("number", [1, 2])
@@ -228,6 +234,7 @@ def test_on_sqlite_a_failing_commit_ends_in_one_charge(point, number, tmp_path):
 
     async def run():
         async with AegisPay(store, gateways=[SimulatedGateway("alpha", ledger=ledger)], config=config) as aegis:
+            trouble.is_armed = True
             try:
                 payment = await aegis.pay(**order())
             except StoreUnavailableError:

@@ -18,6 +18,7 @@ def test_an_accepted_row_says_what_became_of_its_payment():
         "payment_id": b.ID,
         "state": "success",
         "in_doubt": False,
+        "retry_at": None,
         "amount": "100.00",
         "currency": "USD",
         "gateway": "alpha",

@@ -33,7 +33,8 @@ def test_an_attempt_says_gateway_why_and_until_when():
 
     assert told(started) == [
         "attempt 1 begins at alpha",
-        "why: alpha by highest success rate: alpha scored 0.9",
+        "why: alpha by highest success rate",
+        "  1. alpha: score 0.9 (no calls yet)",
         "the gateway sees key k1",
         "silence after +30.0 d counts as an unknown outcome",
     ]

@@ -7,6 +7,7 @@ import pytest
 from aegispay.domain.invariants import INVARIANTS, InvariantError, check, violations
 from aegispay.domain.outcome import Reason
 from aegispay.domain.payment import Failure, Payment
+from aegispay.domain.retry import TryAt
 from aegispay.domain.state import AttemptStatus, OperationStatus, PaymentState
 from tests import builders as b
 
@@ -58,6 +59,7 @@ BROKEN = {
     "I-15": lambda: replace(one_refund(), refunded_minor=2_000),
     "I-16": capture_beside_what_was_voided,
     "I-17": lambda: replace(b.after(b.chargeback(2_000), payment=one_refund()), charged_back_minor=9_001),
+    "I-18": lambda: replace(b.processing(), retry=TryAt(at=b.LATER, why="w")),
 }  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from aegispay.domain.outcome import (
 )
 from aegispay.domain.payment import Payment
 from aegispay.domain.rejection import Rejection
-from aegispay.domain.retry import RetryPolicy, may_try_another
+from aegispay.domain.retry import RetryPolicy
 from aegispay.domain.state import AttemptStatus, PaymentState
 from tests import builders as b
 
@@ -83,11 +83,6 @@ def test_attempts_are_counted_and_the_last_allowed_one_ends_the_payment():
     third = b.after(b.outcome(b.not_sent(), 2), payment=second)
     assert third.state is PaymentState.PROCESSING
     assert [attempt.status for attempt in third.attempts] == [AttemptStatus.FAILED] * 2
-
-
-@pytest.mark.parametrize("attempts", [1, 2, 3, 4])
-def test_three_attempts_are_made_unless_configured_otherwise(attempts):
-    assert may_try_another(b.not_sent(), attempts, RetryPolicy()) is (attempts < 3)
 
 
 def test_an_outcome_of_an_attempt_that_does_not_exist_is_refused():

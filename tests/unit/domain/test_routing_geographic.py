@@ -92,3 +92,11 @@ def test_the_groups_have_as_many_members_as_they_should():
 def test_places_that_are_none_are_refused_by_name(settings, said):
     with pytest.raises(ValidationError, match=said):
         Geographic(**settings)
+
+
+def test_it_is_written_the_same_whatever_the_order_of_its_sets():
+    written = Geographic(
+        regions={"HOME": ["SE", "DE", "FR", "AT", "NO"]}, gateways={"HOME": ["adyen"]}
+    ).model_dump_json()
+    assert '"HOME":["AT","DE","FR","NO","SE"]' in written
+    assert Geographic.model_validate_json(written).model_dump_json() == written

@@ -48,6 +48,7 @@ def test_an_empty_file_becomes_todays_schema_marked_as_ours(tmp_path):
         assert database.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
         assert tables(database) == {
             "events", "payments", "parking", "recoveries", "gateways", "subscriptions", "webhook_inbox", "meta",
+            "marks", "configurations",
         }  # fmt: skip
 
 
@@ -188,7 +189,13 @@ def test_a_reader_refuses_an_empty_file_and_one_that_was_not_brought_up_to_date(
 
 
 @pytest.mark.parametrize(
-    ("name", "statement"), [("schema.sql", "CREATE TABLE events"), ("schema_2.sql", "ALTER TABLE payments")]
+    ("name", "statement"),
+    [
+        ("schema.sql", "CREATE TABLE events"),
+        ("schema_2.sql", "ALTER TABLE payments"),
+        ("schema_3.sql", "CREATE TABLE marks"),
+        ("schema_4.sql", "CREATE TABLE configurations"),
+    ],
 )
 def test_the_schema_is_packed_with_the_code(name, statement):
     assert statement in files("aegispay.storage").joinpath(name).read_text(encoding="utf-8")

@@ -1,6 +1,7 @@
-"""Keep what this version writes: ``python -m tests.unit.domain.golden.make 1`` makes ``version-1.jsonl``, once.
+"""Keep what this version writes: ``python -m tests.unit.domain.golden.make 1`` adds new stories to ``version-1.jsonl``.
 
-A log that was kept is never made anew: it stands for what users have on disk. A new schema version gets a new file.
+What was kept is never made anew: it stands for what users have on disk. Stories that the file has not yet are added at
+its end, so every kind of event is in it. A new schema version gets a new file.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _KNOWN = (
     "fingerprint", "state", "version", "created_at", "updated_at", "expires_at", "attempts", "operations", "incidents",
     "authorized_minor", "captured_minor", "refunded_minor", "charged_back_minor", "chargebacks", "refundable_minor",
     "capturable_minor", "is_expiry_announced", "action", "is_cancel_requested", "is_parked", "in_doubt", "failure",
+    "retry", "added_metadata", "judgements", "risk_score",
 )  # fmt: skip
 """What a reader of a payment can see, however it is kept inside."""
 
@@ -42,9 +44,12 @@ def lines(name: str) -> list[dict[str, Any]]:
 
 def main(version: str) -> None:
     path = HERE / f"version-{version}.jsonl"
-    with path.open("x", encoding="utf-8") as log:
+    kept = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    known = {json.loads(line)["story"] for line in kept}
+    with path.open("a", encoding="utf-8") as log:
         for name in STORIES:
-            log.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines(name))
+            if name not in known:
+                log.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines(name))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,51 @@
+"""A short storm, and what it has to report when a protection is switched off."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+import pytest
+
+from aegispay.chaos import ChaosPlan, GatewayError, When
+from tests.torture import breakage
+from tests.torture.chaos import Storm
+
+SEED = int(os.environ.get("AEGISPAY_TORTURE_SEED", "7"))
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    """Thousands of lines about faults on purpose would hide what a failure says."""
+    logging.disable()
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.fixture
+def unbroken(monkeypatch):
+    """Put back what `breakage` breaks."""
+    from aegispay.actors import asking
+
+    monkeypatch.setattr(asking, "as_evidence", asking.as_evidence)
+    return monkeypatch
+
+
+def test_through_a_storm_every_promise_holds_nothing_leaks_and_the_pace_comes_back(tmp_path):
+    report = Storm(seed=SEED, clients=600, per_s=30, pace_min=0.5, memory_growth_max=2.0).run(tmp_path)
+    assert report.problems == [], f"repeat: AEGISPAY_TORTURE_SEED={SEED} pytest tests/torture/test_chaos.py\n{report}"
+    # The storm was as hard as it was meant to be.
+    assert report.chaos.total >= 200
+    assert len(report.chaos.by_kind) >= 10
+    assert report.provider_faults >= 20
+    assert report.payments == 600
+
+
+@pytest.mark.usefixtures("unbroken")
+def test_an_engine_that_guesses_is_found_out(tmp_path):
+    breakage.apply("failover")
+    plan = ChaosPlan(name="lost answers", duration_s=86_400, faults=(GatewayError(rate=0.3, when=When.AFTER),))
+    report = Storm(seed=3, clients=120, per_s=60, plan=plan, pace_min=0.0, memory_growth_max=10.0).run(tmp_path)
+    assert [problem for problem in report.problems if ": charged " in problem or "the engine says" in problem], str(
+        report
+    )
