@@ -216,8 +216,9 @@ class CallScope:
         self._end(running, OutcomeUnknown(reason=Reason.TIMEOUT, message=message))
 
     def _end(self, running: _Running, answer: Answer) -> None:
-        self._note_send(running)
-        deliver = running.on_result if self._forget(running) else running.on_late
+        is_awaited = self._forget(running)
+        self._note_send(running, only_known=not is_awaited)
+        deliver = running.on_result if is_awaited else running.on_late
         self._expected[running.call.operation_id] = self._clock.monotonic() + _HANDLING_S
         if deliver is not None:
             deliver(

@@ -8,6 +8,7 @@ from datetime import datetime
 from aegispay.actors.network_caps import cap_marks
 from aegispay.actors.router import ChooseGateway
 from aegispay.actors.services import PaymentServices, apply
+from aegispay.config import AegisPayConfig
 from aegispay.domain import commands as c
 from aegispay.domain.draft import Draft
 from aegispay.domain.enriched import enriched_request
@@ -98,12 +99,13 @@ class Charging:
         if payment.retry is not None and now < payment.retry.at:
             return
         # Asked once: it may change while the router is asked, and the attempt has to name the one it was decided under.
-        revision, policy = services.settings.revision_of(payment), services.settings.of(payment).retry
+        revision, settings = services.settings.revision_of(payment), services.settings.of(payment)
+        policy = settings.retry
         if payment.attempts and left_s(policy, payment.attempts[0].started_at, now) < 0:
             message = "no attempt begins after the payment's deadline"
             apply(draft, c.RefusePayment(at=now, reason=Reason.RETRY_DEADLINE_PASSED, message=message))
             return
-        decision = await self._choose(payment, policy)
+        decision = await self._choose(payment, _strategy(payment, settings))
         gateways = services.gateways
         entry = next((gateways[name] for name in decision.order if name in gateways), None)
         if entry is None:
@@ -121,7 +123,7 @@ class Charging:
             return c.PutOffRetry(at=now, retry=again)
         return c.RefusePayment(at=now, reason=Reason.NO_ELIGIBLE_GATEWAY, message=decision.explain())
 
-    async def _choose(self, payment: Payment, policy: RetryPolicy) -> RoutingDecision:
+    async def _choose(self, payment: Payment, strategy: Strategy) -> RoutingDecision:
         excluded = frozenset(attempt.gateway for attempt in payment.attempts if not may_go_back(payment, attempt))
         request = routing_request(enriched_request(payment), at=self._services.now(), excluded=excluded)
         if payment.retry is not None and payment.retry.gateway is not None:
@@ -130,7 +132,7 @@ class Charging:
             request = await self._services.hooks.preferring(payment, request)
         question = ChooseGateway(
             request=request,
-            strategy=self._strategy(payment),
+            strategy=strategy,
             draw=draw_of(payment.id, len(payment.attempts) + 1),
             is_retry=bool(payment.attempts),
             # It protects the gateways, so that of today counts, whatever the payment started with.
@@ -141,14 +143,6 @@ class Charging:
             question, block=False, timeout=_ROUTER_TIMEOUT_S
         )
         return decision
-
-    def _strategy(self, payment: Payment) -> Strategy:
-        config = self._services.settings.of(payment)
-        try:
-            return config.strategy(payment.request.strategy)
-        except ValidationError:
-            # It was known when the payment was created: a payment under way goes on without it.
-            return config.routing
 
     def _start(
         self, payment: Payment, gateway: Gateway, decision: RoutingDecision, configuration: int
@@ -166,3 +160,11 @@ class Charging:
             decision=decision,
             configuration=configuration,
         )
+
+
+def _strategy(payment: Payment, settings: AegisPayConfig) -> Strategy:
+    try:
+        return settings.strategy(payment.request.strategy)
+    except ValidationError:
+        # It was known when the payment was created: a payment under way goes on without it.
+        return settings.strategy(None)

@@ -139,11 +139,12 @@ class Desk:
             self.services.doubt_ended(seconds, Evidence(evidence))
 
     def _forget_sends(self, payment: Payment) -> None:
-        for reference in [
-            name for name in self.begun_s if (sent := payment.find_sent(name)) and not sent.status.is_open
-        ]:
-            del self.begun_s[reference]
-            self.services.calls.settled(reference)
+        # All that is settled, not only what this incarnation began: the one before it may have crashed.
+        sends: tuple[Sent, ...] = (*payment.attempts, *payment.operations)
+        for sent in sends:
+            if not sent.status.is_open:
+                self.begun_s.pop(sent.id, None)
+                self.services.calls.settled(sent.id)
 
     def _send(self, payment: Payment, reference: str) -> None:
         sent = payment.find_sent(reference)

@@ -43,6 +43,8 @@ async def answered(desk: Desk, result: CallResult) -> bool:
     if sent is None:
         services.calls.withdraw(result.call)
         return False
+    if not sent.status.is_open:
+        services.calls.settled(sent.id)
     if payment.state is PaymentState.REQUIRES_ACTION and sent.status.is_open and result.call.purpose is Purpose.LOOKUP:
         await _action_asked_about(desk, sent, result)
         return False

@@ -46,6 +46,13 @@ RUN_TIME = (
 """Settings that may change while the engine runs; the others need a restart."""
 
 
+if TYPE_CHECKING:
+    _Routing = Strategy | RoutingStrategy | str
+else:
+    # Whatever was given, the strategy itself is kept.
+    _Routing = AnyStrategy
+
+
 class AegisPayConfig(BaseModel):
     """Settings of one engine; unknown names are an error.
 
@@ -90,7 +97,7 @@ class AegisPayConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    routing: AnyStrategy = Field(default=strategy_of(RoutingStrategy.HIGHEST_SUCCESS_RATE))
+    routing: _Routing = Field(default=strategy_of(RoutingStrategy.HIGHEST_SUCCESS_RATE))
     strategies: dict[str, AnyStrategy] = Field(default_factory=dict)
     retry: Annotated[RetryPolicy, Checked] = RetryPolicy()
     breaker: Annotated[BreakerPolicy, Checked] = BreakerPolicy()
@@ -168,7 +175,7 @@ class AegisPayConfig(BaseModel):
             ValidationError: there is none of that name.
         """
         if name is None:
-            return self.routing
+            return self.routing if isinstance(self.routing, Strategy) else strategy_of(self.routing)
         found = self.strategies.get(name)
         if found is not None:
             return found

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Protocol
 
 from aegispay.actors.interception import Interception
+from aegispay.hooks.hook import Hook
 from aegispay.ports import Clock, EventStore, Gateway
 
 
 class Interference(Protocol):
-    """Stands around an engine's clock, store and gateways, and sees its messages; `aegispay.chaos.Chaos` is one."""
+    """Stands around an engine's clock, store and gateways, sees messages, fails hooks: `aegispay.chaos.Chaos`."""
 
     @property
     def interception(self) -> Interception | None:
@@ -30,4 +31,8 @@ class Interference(Protocol):
 
     def gateway(self, gateway: Gateway) -> Gateway:
         """Return the gateway that the engine is to use instead."""
+        ...
+
+    def failing(self, hook: Hook) -> str:
+        """Return why this call of a hook is to fail without being made; empty when it is to be made."""
         ...

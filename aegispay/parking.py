@@ -14,6 +14,7 @@ from aegispay.domain.payment import Payment
 from aegispay.domain.projection import project
 from aegispay.errors import (
     CommitUnknownError,
+    CorruptStoreError,
     FencedError,
     PaymentNotFoundError,
     PaymentParkedError,
@@ -47,7 +48,20 @@ class ParkingLot:
 
     async def load(self) -> None:
         """Read what earlier engines parked."""
-        self._parked = {parking.payment_id: parking for parking in await self._store.parked()}
+        for parking in await self._store.parked():
+            if parking.is_review and await self._is_decided(parking.payment_id):
+                # The process ended between the decision and this.
+                await self._store.unpark(parking.payment_id)
+            else:
+                self._parked[parking.payment_id] = parking
+
+    async def _is_decided(self, payment_id: str) -> bool:
+        """Return whether the payment's own log says that its review is over."""
+        try:
+            payment = rebuild(payment_id, await self._store.load(payment_id))
+        except CorruptStoreError:
+            return False
+        return payment is not None and not payment.is_parked
 
     def refuse_if_parked(self, payment_id: str) -> None:
         """Raise `PaymentParkedError` when the payment is parked."""

@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 from aegispay import AegisPay, AegisPayConfig, BreakerPolicy, MemoryStore, PaymentState, SimulatedGateway
-from aegispay.chaos import ActorCrash, ActorKind, ChaosPlan, GatewayError, When, disturbed
+from aegispay.chaos import ActorCrash, ActorKind, Chaos, ChaosPlan, GatewayError, When, disturbed
 from aegispay.gateways.ledger import MemoryLedger
 from aegispay.testing import run_virtual, running_clock
 from aegispay.testing.assertions import assert_sound
@@ -23,7 +23,10 @@ async def main() -> None:
     store, ledger = MemoryStore(clock=clock), MemoryLedger()
     gateway = SimulatedGateway("alpha", ledger=ledger, clock=clock)
     config = AegisPayConfig(breaker=BreakerPolicy(failures_max=100))
-    engine = lambda chaos: AegisPay(store, gateways=[gateway], config=config, clock=clock, chaos=chaos)  # noqa: E731
+
+    def engine(chaos: Chaos) -> AegisPay:
+        return AegisPay(store, gateways=[gateway], config=config, clock=clock, chaos=chaos)
+
     async with disturbed(engine, PLAN, seed=7) as run:
         for number in range(12):
             await run.aegis.pay(

@@ -57,6 +57,10 @@ class HookMethods(EngineLife):
         words = text("reason", reason, longest=_WORDS_MAX)
         decided = _verdict(verdict)
         payment = await self._payment_on_disk(checked_id(payment_id))
+        if assembly.parking.is_in_review(payment.id) and not payment.is_parked:
+            # Decided before, but the store failed half-way: what is left to do is to let it go on.
+            await assembly.unpark(payment.id, operator=name, reason=words)
+            return payment
         if payment.review is None or not payment.is_parked or payment.attempts:
             raise IllegalTransitionError(state=payment.state.value, command="ReviewPayment", reason="no_review_is_open")
         refusal = None

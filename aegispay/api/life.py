@@ -57,7 +57,7 @@ class EngineLife:
             self._store = chaos.store(self._store)
         self._first_gateways = tuple(self._outside(gateway) for gateway in gateways)
         self._random = random_source if random_source is not None else random.Random()  # noqa: S311 - only jitter
-        self._hooks = Hooks(hooks)
+        self._hooks = Hooks(hooks, failing=None if chaos is None else chaos.failing)
         self._assembly: Assembly | None = None
         self._calls = CallScope(clock=self._clock)
         self._lifecycle = asyncio.Lock()

@@ -15,7 +15,9 @@ from aegispay.chaos.messages import ChaosMessages
 from aegispay.chaos.plan import ChaosPlan
 from aegispay.chaos.report import ChaosReport
 from aegispay.chaos.stores import ChaosStore
+from aegispay.domain.hook_kind import HookKind
 from aegispay.errors import AegisPayError
+from aegispay.hooks.hook import Hook
 from aegispay.ports import Clock, EventStore, Gateway
 
 G = TypeVar("G", bound=Gateway)
@@ -54,6 +56,7 @@ class Chaos:
         self._injector = Injector(plan, seed)
         self._gateways = ChaosGateways(self._injector)
         self._messages = ChaosMessages(self._injector)
+        self._listeners = self._injector.of(f.ListenerFails)
 
     def __repr__(self) -> str:
         """Show the plan and how far it is."""
@@ -82,19 +85,28 @@ class Chaos:
         """Return a gateway that fails as the plan says."""
         return self._gateways.wrap(gateway)
 
+    def failing(self, hook: Hook) -> str:
+        """Return why a listener's call fails, without being made; empty when it does not."""
+        is_listener = hook.kind is HookKind.EVENT_LISTENER
+        return "on purpose" if is_listener and self._fails(hook.name) else ""
+
     def listener(self, name: str, listener: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a listener to events that raises as the plan says; it is always async."""
-        actives = self._injector.of(f.ListenerFails)
-        point = Point(f"listener {name}")
+        """Return a listener that raises as the plan says; it is always async. An engine's own are disturbed anyway."""
 
         async def disturbed(*arguments: Any, **keywords: Any) -> Any:
-            for strike in self._injector.strikes(actives, point, lambda fault: fault.listener in {None, name}):
-                self._injector.record(strike.active, point)
+            if self._fails(name):
                 raise ListenerFailedError(f"{name} fails, on purpose")
             result = listener(*arguments, **keywords)
             return await result if inspect.isawaitable(result) else result
 
         return disturbed
+
+    def _fails(self, listener: str) -> bool:
+        point = Point(f"listener {listener}")
+        strikes = self._injector.strikes(self._listeners, point, lambda fault: fault.listener in {None, listener})
+        for strike in strikes[:1]:
+            self._injector.record(strike.active, point)
+        return bool(strikes)
 
     # --- afterwards ---------------------------------------------------------------------------------
 

@@ -341,7 +341,7 @@ class ClockJump(FaultBase):
 
 
 class ListenerFails(FaultBase):
-    """A listener to events raises.
+    """A listener to events fails: a hook of the engine's, or one wrapped by `Chaos.listener`, which raises.
 
     Attributes:
         listener: its name; ``None`` for all.

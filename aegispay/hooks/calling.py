@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import inspect
 import threading
+from collections.abc import Callable
 from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
@@ -42,9 +43,14 @@ class Answer:
 
 
 class Caller:
-    """Calls hooks. Those that do not end in time are given up: cancelled, counted, and kept in mind until they end."""
+    """Calls hooks. Those that do not end in time are given up: cancelled, counted, and kept in mind until they end.
 
-    def __init__(self) -> None:
+    Args:
+        failing: says of a call why it is to fail on purpose, or nothing; for tests.
+    """
+
+    def __init__(self, failing: Callable[[Hook], str] | None = None) -> None:
+        self._failing = failing
         self._given_up: set[asyncio.Task[Any]] = set()
 
     def __len__(self) -> int:
@@ -57,7 +63,9 @@ class Caller:
         loop = asyncio.get_running_loop()
         counts.called += 1
         began = loop.time()
-        if hook.is_quick:
+        if self._failing is not None and (purpose := self._failing(hook)):
+            value, failure = None, purpose
+        elif hook.is_quick:
             value, failure = _call(hook, context)
         else:
             value, failure = await self._in_time(registered, context)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from aegispay.domain.card_data import shown
 from aegispay.domain.hook_kind import HookKind
@@ -24,9 +24,11 @@ class Hooks(HookDecorators):
 
     Attributes:
         interests: what the enabled hooks are interested in.
+        failing: says of a call why it is to fail on purpose, or nothing; for tests.
     """
 
-    def __init__(self, hooks: Iterable[Hook] = ()) -> None:
+    def __init__(self, hooks: Iterable[Hook] = (), *, failing: Callable[[Hook], str] | None = None) -> None:
+        self.failing = failing
         self._known: dict[str, Registered] = {}
         self._enabled: dict[HookKind, tuple[Registered, ...]] = {}
         self.interests = Interests()

@@ -37,7 +37,7 @@ class HookRunner:
     def __init__(self, hooks: Hooks, store: EventStore, clock: Clock) -> None:
         self._hooks = hooks
         self._clock = clock
-        self._caller = Caller()
+        self._caller = Caller(hooks.failing)
         self._counters = Counters(store)
         self._telling = Telling(hooks, self._caller)
         self._judge = Judge(hooks, self._caller, self._counters, clock.now)

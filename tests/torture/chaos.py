@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import gc
 import logging
-import os
 import sys
 import tempfile
 from dataclasses import dataclass, field, replace
@@ -45,15 +44,20 @@ from aegispay.gateways.sandbox import SandboxGateway
 from aegispay.sandbox.faults import Fault
 from tests.integration.sandbox.process import SandboxProcess
 from tests.torture import child, oracle
-from tests.torture.chaos_load import Load, Phase, pause
+from tests.torture.chaos_load import AT_WORK, Load, Phase, pause
 from tests.torture.orders import GATEWAYS
 from tests.torture.run import CONTRADICTIONS
+from tests.torture.usage import Processor, Samples, Stopwatch, Usage, usage
 
 _PROVIDER_FAULTS = [fault for fault in Fault if fault not in CONTRADICTIONS and not fault.startswith("webhook_")]
 """Nobody reports here, and engine and provider have to agree to the cent: no incident is excused."""
 _SHARE = 0.2
 _QUIET_LOOKS_MAX = 1_200
 _TOLD_MAX = 100
+_CONTRACT = replace(child.CONTRACT, concurrency_max=100)
+_FILES_MAX = 40
+"""Files of an engine at rest beside a connection for each call there may be: the database, spare connections."""
+_SAMPLE_S = 1.0
 # With the breakers of calmer days hardly a call would leave, and the storm would be a lull.
 _PATIENT = BreakerPolicy(failures_max=50, failure_share_min=0.6, open_s=1.0)
 # Actors of finished payments go soon, so that what is held at rest is not what is merely kept warm.
@@ -86,31 +90,18 @@ STORM = ChaosPlan(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What the process holds."""
-
-    tasks: int
-    files: int
-    memory_kb: int
-
-
-def usage() -> Usage:
-    gc.collect()
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return Usage(len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd")), pages * os.sysconf("SC_PAGE_SIZE") // 1024)
-
-
 @dataclass(slots=True)
 class Report:
     """What came of it; `problems` is empty when every promise held, nothing leaked and the pace came back."""
 
     seed: int
     phases: list[Phase] = field(default_factory=list)
-    bare: Usage = Usage(0, 0, 0)
-    warm: Usage = Usage(0, 0, 0)
-    rest: Usage = Usage(0, 0, 0)
-    closed: Usage = Usage(0, 0, 0)
+    bare: Usage = field(default_factory=Usage)
+    warm: Usage = field(default_factory=Usage)
+    rest: Usage = field(default_factory=Usage)
+    closed: Usage = field(default_factory=Usage)
+    memory_growth: float = 0.0
+    processor: Processor | None = None
     payments: int = 0
     provider_faults: int = 0
     chaos: ChaosReport | None = None
@@ -124,15 +115,18 @@ class Report:
     def __str__(self) -> str:
         lines = [f"seed {self.seed}: {self.payments} payments, {self.provider_faults} faults of providers"]
         lines += [
-            f"  {phase.name}: {phase.clients} clients, {len(phase.paid_at)} have paid, {phase.per_s:.1f} per second in "
-            f"its second half, errors {phase.errors or 'none'}"
+            f"  {phase.name}: {phase.clients} clients, {phase.offered_per_s:.1f} per second; {len(phase.paid_at)} have "
+            f"paid, {phase.per_s:.1f} per second in its second half, errors {phase.errors or 'none'}"
             for phase in self.phases
         ]
         lines += [
             f"  pace after the storm: {self.pace:.0%} of that before",
+            f"  memory in the last two thirds of the storm and the calm after it: times {self.memory_growth:.2f}",
+            f"  not opened: {self.bare}",
             f"  warm: {self.warm}",
-            f"  rest: {self.rest}",
-            f"  closed: {self.closed}, before it was opened: {self.bare}",
+            f"  at rest: {self.rest}",
+            f"  closed: {self.closed}",
+            f"  the engine's process: {self.processor}",
             str(self.chaos),
         ]
         return "\n".join([*lines, *(f"  PROBLEM {problem}" for problem in self.problems)])
@@ -144,7 +138,8 @@ class Storm:
 
     Attributes:
         clients: in all: a quarter before the storm, half in it, a quarter after.
-        memory_growth_max: what the process may hold in the end, as a multiple of what it held when warm.
+        memory_growth_max: what the process may hold in the end, as a multiple of what it held after a third of the
+            time since the faults began.
     """
 
     seed: int
@@ -152,7 +147,7 @@ class Storm:
     per_s: float
     plan: ChaosPlan = STORM
     pace_min: float = 0.8
-    memory_growth_max: float = 1.5
+    memory_growth_max: float = 1.1
 
     def run(self, folder: Path) -> Report:
         report = Report(self.seed)
@@ -177,31 +172,35 @@ class Storm:
         chaos.stop()
         gateways = [
             SandboxGateway(
-                name, url=provider.url, api_key=f"sk_sandbox_{name}",
-                contract=child.CONTRACT,
+                name,
+                url=provider.url,
+                api_key=f"sk_sandbox_{name}",
+                contract=_CONTRACT,
             )
             for name, provider in providers.items()
-        ]  # fmt: skip
+        ]
         aegis = AegisPay(SqliteStore(database), gateways=gateways, config=_CONFIG, chaos=chaos)
         await asyncio.to_thread(gc.collect)  # the pool's own files and thread belong to nobody's leak
         report.bare = usage()
+        stopwatch, samples = Stopwatch(), Samples(pause, every_s=_SAMPLE_S)
         async with aegis:
             load = Load(aegis, seed=self.seed, per_s=self.per_s)
             report.phases.append(await load.run("before", self.clients // 4))
             report.warm = usage()
             await self._faults(providers, _SHARE)
             chaos.resume()
-            operator = asyncio.create_task(_unpark(aegis))
+            beside = [asyncio.create_task(_unpark(aegis)), asyncio.create_task(samples.take())]
             report.phases.append(await load.run("storm", self.clients // 2))
             chaos.stop()
             await self._faults(providers, 0.0)
             report.phases.append(await load.run("after", self.clients // 4))
+            report.processor, report.memory_growth = stopwatch.read(), samples.growth
             await load.finish()
             await _until_quiet(aegis, report)
-            operator.cancel()
-            report.rest = usage()
+            for task in beside:
+                task.cancel()
             report.chaos = chaos.report()
-        await asyncio.gather(operator, return_exceptions=True)
+        await asyncio.gather(*beside, return_exceptions=True)
         report.closed = usage()
 
     async def _faults(self, providers: dict[str, SandboxProcess], share: float) -> None:
@@ -211,16 +210,17 @@ class Storm:
             await _told(provider, plan)
 
     def _judge(self, report: Report) -> None:
-        warm, rest = report.warm, report.rest
-        if report.pace < self.pace_min:
-            report.problems.append(f"the pace came back to {report.pace:.0%} only")
-        # Closed, because an open engine rightly keeps connections to its providers.
-        if report.closed.tasks > report.bare.tasks:
-            report.problems.append(f"{report.closed.tasks - report.bare.tasks} tasks are left over")
-        if report.closed.files > report.bare.files:
-            report.problems.append(f"{report.closed.files - report.bare.files} files are left open")
-        if rest.memory_kb > warm.memory_kb * self.memory_growth_max:
-            report.problems.append(f"memory grew from {warm.memory_kb} to {rest.memory_kb} kB")
+        bare, rest, closed = report.bare, report.rest, report.closed
+        files_max = bare.files + len(GATEWAYS) * _CONTRACT.concurrency_max + _FILES_MAX
+        for is_wrong, problem in (
+            (report.pace < self.pace_min, f"the pace came back to {report.pace:.0%} only"),
+            (rest.files > files_max, f"{rest.files} files are open at rest, {files_max} at most were expected"),
+            (closed.tasks > bare.tasks, f"{closed.tasks - bare.tasks} tasks are left over"),
+            (closed.files > bare.files, f"{closed.files - bare.files} files are left open"),
+            (report.memory_growth > self.memory_growth_max, f"memory grew to {report.memory_growth:.0%}"),
+        ):
+            if is_wrong:
+                report.problems.append(problem)
 
 
 async def _told(provider: SandboxProcess, plan: dict[str, Any]) -> None:
@@ -244,13 +244,24 @@ async def _unpark(aegis: AegisPay) -> None:
 
 
 async def _until_quiet(aegis: AegisPay, report: Report) -> None:
+    """Wait until nothing is open, and note what the engine holds then."""
+    left: list[Any] = []
     for _ in range(_QUIET_LOOKS_MAX):
-        left: list[Any] = [payment async for payment in child._open_payments(aegis)]
-        health = await aegis.health()
-        if not left and not health.calls and health.actors <= _CONFIG.finished_kept:
-            return
         await pause(0.1)
-    report.problems += [f"not settled: {payment!r}" for payment in left]
+        if not await _seems_quiet(aegis):
+            continue
+        report.rest = usage()
+        # Reads every payment, so not at every look, and not before memory was looked at.
+        left = [payment async for payment in child._open_payments(aegis)]
+        if not left:
+            return
+    report.problems += ["it did not come to rest", *(f"not settled: {payment!r}" for payment in left)]
+
+
+async def _seems_quiet(aegis: AegisPay) -> bool:
+    health, metrics = await aegis.health(), await aegis.metrics()
+    at_work = sum(health.states.get(state, 0) for state in AT_WORK)
+    return not (at_work or health.calls or metrics.doubts.payments) and health.actors <= _CONFIG.finished_kept
 
 
 def main() -> int:

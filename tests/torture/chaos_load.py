@@ -31,6 +31,11 @@ class Phase:
     errors: dict[str, int] = field(default_factory=dict)
 
     @property
+    def offered_per_s(self) -> float:
+        """Clients that came per second."""
+        return self.clients / (self.ended_at - self.began_at)
+
+    @property
     def per_s(self) -> float:
         """Clients that have paid per second, over the second half, when what went before has had its time."""
         middle = (self.began_at + self.ended_at) / 2
@@ -52,7 +57,10 @@ class Load:
         """Start so many clients; return when the last has started."""
         phase = Phase(name, began_at=time.monotonic(), clients=clients)
         for each in range(clients):
-            await pause(phase.began_at + each / self._per_s - time.monotonic())
+            # Late ones come all at once: a load that waits for the engine would be none.
+            left_s = phase.began_at + each / self._per_s - time.monotonic()
+            if left_s > 0:
+                await pause(left_s)
             self._number += 1
             client = asyncio.create_task(self._client(phase, self._number))
             self._clients.add(client)

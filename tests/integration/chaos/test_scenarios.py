@@ -25,6 +25,7 @@ from aegispay.chaos import (
     GatewayUnavailable,
     GatewayWrongAmount,
     GatewayWrongCurrency,
+    ListenerFails,
     MessageDelay,
     MessageDrop,
     MessageDuplicate,
@@ -240,8 +241,6 @@ async def test_a_gateway_that_is_registered_later_is_disturbed_as_well():
 
 @virtual
 async def test_a_listener_that_fails_on_purpose_raises_as_often_as_the_plan_says():
-    from aegispay.chaos import ListenerFails
-
     heard = []
     chaos = Chaos(ChaosPlan(faults=(ListenerFails(listener="mail", every=2),)), seed=7, allow=True)
     chaos.begin(World("alpha").clock)
@@ -251,3 +250,23 @@ async def test_a_listener_that_fails_on_purpose_raises_as_often_as_the_plan_says
         await mail(2)
     await other(3)
     assert heard == [1, 3]
+
+
+@virtual
+async def test_an_engines_listener_that_fails_on_purpose_misses_those_events_and_hurts_nobody_else():
+    world, heard = World("alpha"), {"mail": [], "books": []}
+    async with under(world, ListenerFails(listener="mail", every=2)) as run:
+        for name, events in heard.items():
+
+            @run.aegis.hooks.event_listener(name=name)
+            async def hear(context, events=events):
+                events.append(context.event.type.value)
+
+        payment = await run.aegis.pay(**order())
+        await elapse(1)
+        counts = {hook.name: hook.failed for hook in run.aegis.hooks.list()}
+    told = await world.types(payment.id)
+    assert payment.state is PaymentState.SUCCESS
+    assert heard == {"books": told, "mail": told[::2]}
+    assert counts == {"books": 0, "mail": len(told) // 2}
+    assert run.report().by_kind == {"listener_error": len(told) // 2}

@@ -10,6 +10,7 @@ import pytest
 
 from aegispay import MemoryStore, VersionConflictError
 from aegispay.domain.hook_kind import VerdictKind
+from aegispay.domain.retry import Network, NetworkCap, RetryPolicy
 from aegispay.hooks import Allow, Count
 from aegispay.hooks.velocity import Velocity
 from tests.integration.engine.rig import World, elapse, order, virtual
@@ -36,11 +37,11 @@ class Blind(MemoryStore):
         return await super().append(append)
 
 
-def one_a_minute(world, **settings):
+def one_a_minute(world, **config):
     """Return an engine that lets one payment of a customer pass in a minute, and looks too late whether it may."""
     world.store = Blind(clock=world.clock)
-    engine, asked = world.engine(), []
-    engine.hooks.register(Velocity(per_customer=1, window_s=60.0).hook(on_failure="closed", **settings))
+    engine, asked = world.engine(**config), []
+    engine.hooks.register(Velocity(per_customer=1, window_s=60.0).hook(on_failure="closed"))
 
     @engine.hooks.fraud_check(on_failure="closed", priority=-1, is_quick=True)
     def after(context):
@@ -136,6 +137,22 @@ async def test_a_payment_without_a_gateway_that_lost_the_race_is_blocked_too(cap
         await aegis.disable_gateway("alpha", reason="maintenance")
         lost = await aegis.pay(**order("second", customer=HOT))
     assert (lost.state, lost.failure.reason, lost.attempts) == ("failure", "risk_refused", ())
+    assert unharmed(caplog)
+
+
+@virtual
+async def test_where_the_cards_network_and_a_counter_both_refuse_the_attempt_the_counter_ends_the_payment(caplog):
+    cap = NetworkCap(network=Network.VISA, window_s=86_400.0, attempts_max=1)
+    world = World()
+    engine, _ = one_a_minute(world, retry=RetryPolicy(network_caps=(cap,)))
+    visa = {"type": "card", "token": "tok_visa", "brand": "visa"}
+    async with engine as aegis:
+        assert (await aegis.pay(**order("first", customer=HOT, payment_method=visa))).state == "success"
+        capped = await aegis.pay(**order("second", customer={"id": "another"}, payment_method=visa))
+        both = await aegis.pay(**order("third", customer=HOT, payment_method=visa))
+    assert (capped.state, capped.failure.reason) == ("failure", "network_cap_reached")
+    assert (both.state, both.failure.reason, both.attempts) == ("failure", "risk_refused", ())
+    assert len(world.charges()) == 1
     assert unharmed(caplog)
 
 

@@ -184,6 +184,31 @@ async def test_a_refused_payment_ends_and_says_who_refused_it():
     assert world.charges() == []
 
 
+@pytest.mark.parametrize("is_restarted", [False, True])
+@virtual
+async def test_a_decision_that_was_kept_half_way_is_finished(is_restarted):
+    world = World()
+    engine, _ = judging(world, Review("new country"))
+    unpark = world.store.unpark
+
+    async def fails(payment_id):
+        raise StoreUnavailableError("the disk went away")
+
+    async with engine as aegis:
+        payment = await aegis.pay(**order())
+        world.store.unpark = fails
+        with pytest.raises(StoreUnavailableError):
+            await aegis.review_payment(payment.id, "accept", operator="ann", reason="known")
+        world.store.unpark = unpark
+        if not is_restarted:
+            await aegis.review_payment(payment.id, "accept", operator="ann", reason="known")
+            assert (await aegis.process_payment(payment.id)).state == "success"
+    async with world.engine() as aegis:
+        assert (await aegis.list_payments(parked=True)).payments == ()
+        assert (await aegis.process_payment(payment.id)).state == "success"
+    assert world.charges() == [("alpha", 10_000)]
+
+
 @virtual
 async def test_an_engine_with_payments_in_review_is_healthy():
     world = World()
