@@ -126,8 +126,8 @@ class Charging:
     async def _choose(self, payment: Payment, strategy: Strategy) -> RoutingDecision:
         excluded = frozenset(attempt.gateway for attempt in payment.attempts if not may_go_back(payment, attempt))
         request = routing_request(enriched_request(payment), at=self._services.now(), excluded=excluded)
-        if payment.retry is not None and payment.retry.gateway is not None:
-            request = replace(request, forced=payment.retry.gateway)
+        if request.forced is None and payment.retry is not None and payment.retry.gateway is not None:
+            request = replace(request, forced=payment.retry.gateway, is_forced_by_retry=True)
         if self._services.hooks.prefers:
             request = await self._services.hooks.preferring(payment, request)
         question = ChooseGateway(

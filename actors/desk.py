@@ -75,6 +75,8 @@ class Desk:
         await self.services.settings.keep(payment)
         self.payment = payment
         self.is_loaded = True
+        if payment is not None:
+            self._forget_sends(payment)
 
     async def commit(self, draft: Draft) -> Payment:
         """Write what was decided; only then may it be seen, answered or acted upon."""

@@ -33,7 +33,7 @@ from aegispay.errors import (
     UnsupportedOperationError,
     ValidationError,
 )
-from aegispay.ports import ActionGateway
+from aegispay.ports.gateway import finishes_actions
 
 _MISFITS = frozenset(
     {
@@ -199,7 +199,7 @@ async def complete_action(desk: Desk, message: CompleteAction) -> Payment:
     entry = desk.services.gateways.get(attempt.gateway)
     if entry is None:
         raise UnknownGatewayError(f"{attempt.gateway}, which waits for the payer of {payment.id}, is not registered")
-    if isinstance(entry.gateway, ActionGateway) and not payment.is_cancel_requested:
+    if finishes_actions(entry.gateway) and not payment.is_cancel_requested:
         # It may charge when told so, so it is on disk first that it is being told.
         draft = desk.draft()
         apply(draft, c.CompleteAction(at=desk.services.now(), is_passed=True))

@@ -67,6 +67,7 @@ async def assemble(assembly: Assembly, gateways: Sequence[Gateway]) -> Assembly:
     try:
         for gateway in gateways:
             await assembly.registry.register(gateway)
+        assembly.settings.check_gateways()
     except BaseException:
         await assembly.stop_actors()
         raise
@@ -125,7 +126,9 @@ class Assembly:
             deliver=self._deliver,
             in_background=self._spawn_task,
         )
-        self.settings = Settings(config, store=store, clock=clock, announce=self.registry.configure)
+        self.settings = Settings(
+            config, store=store, clock=clock, announce=self.registry.configure, gateways=self.registry.entries
+        )
         self.inbox = Inbox(store, clock, merge=self._merge)
         self._resolutions = Resolutions()
 

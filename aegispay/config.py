@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import pydantic
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from aegispay.config_sources import Gathered, configuration_error, gather
 from aegispay.domain.breaker import BreakerPolicy
-from aegispay.domain.card_data import shown
+from aegispay.domain.card_data import contains_card_number, shown
 from aegispay.domain.delays import CHECK_DELAYS_S
 from aegispay.domain.health import Weights
 from aegispay.domain.liveness import HealthCheckPolicy
+from aegispay.domain.named_gateways import named_gateways, unknown_gateways
 from aegispay.domain.retry import RetryPolicy
 from aegispay.domain.routing import AnyStrategy, RoutingStrategy, Strategy, strategy_of
+from aegispay.domain.routing.nested import kinds
+from aegispay.domain.routing.settings import Name
 from aegispay.domain.settings_errors import Checked
 from aegispay.domain.throttle import LimitPolicy
 from aegispay.errors import FieldError, ValidationError
@@ -29,8 +33,23 @@ def _no_switch(value: Any) -> Any:
     return value
 
 
+def _no_card_number(name: str) -> str:
+    if contains_card_number(name):
+        raise PydanticCustomError("name", "must not hold a card number")
+    return name
+
+
+def _not_built_in(name: str) -> str:
+    if name in kinds():
+        raise PydanticCustomError("name", "use another name: a built-in strategy is called so")
+    return name
+
+
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_no_switch)]
 Count = Annotated[int, Field(ge=1), BeforeValidator(_no_switch)]
+
+GatewayName = Annotated[Name, AfterValidator(_no_card_number)]
+StrategyName = Annotated[GatewayName, AfterValidator(_not_built_in)]
 
 RUN_TIME = (
     "routing",
@@ -64,7 +83,8 @@ class AegisPayConfig(BaseModel):
 
     Attributes:
         routing: how gateways are ranked when the request names none.
-        strategies: strategies that a request may choose by name, beside those that need no settings.
+        strategies: strategies that a request may choose by name, beside those that need no settings; 1 to 64 of a-z,
+            0-9, _ and -, and no name of a built-in strategy.
         retry: how far a payment is carried from gateway to gateway.
         breaker: when a gateway is left alone.
         health_weights: what the health score is made of.
@@ -98,14 +118,14 @@ class AegisPayConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     routing: _Routing = Field(default=strategy_of(RoutingStrategy.HIGHEST_SUCCESS_RATE))
-    strategies: dict[str, AnyStrategy] = Field(default_factory=dict)
+    strategies: dict[StrategyName, AnyStrategy] = Field(default_factory=dict)
     retry: Annotated[RetryPolicy, Checked] = RetryPolicy()
     breaker: Annotated[BreakerPolicy, Checked] = BreakerPolicy()
     health_weights: Annotated[Weights, Checked] = Weights()
     health_window_s: Seconds = 300.0
     health_checks: Annotated[HealthCheckPolicy, Checked] = HealthCheckPolicy()
     approvals_half_life_s: Seconds = 3_600.0
-    limits: dict[str, Annotated[LimitPolicy, Checked]] = Field(default_factory=dict)
+    limits: dict[GatewayName, Annotated[LimitPolicy, Checked]] = Field(default_factory=dict)
     limits_default: Annotated[LimitPolicy, Checked] = LimitPolicy()
     payment_expiry_s: Seconds = 604_800.0
     answer_timeout_s: Seconds = 120.0
@@ -183,6 +203,19 @@ class AegisPayConfig(BaseModel):
             known = ", ".join([*self.strategies, *RoutingStrategy])
             raise ValidationError([FieldError("strategy", f"use one of {known}", shown(name))])
         return strategy_of(name)
+
+    def unknown_gateways(
+        self, known: Collection[str], *, settings: Collection[str] = RUN_TIME, most: int | None = None
+    ) -> tuple[str, ...]:
+        """Return one sentence for each gateway that these settings name and that is not among those there are.
+
+        Args:
+            known: names of the gateways there are.
+            settings: where to look; everywhere unless given.
+            most: sentences; all unless given.
+        """
+        named = named_gateways(self.strategy(None), self.strategies, self.retry, self.limits)
+        return unknown_gateways((each for each in named if each[0][0] in settings), known, most=most)
 
 
 def _environ(given: Mapping[str, str] | None) -> Mapping[str, str]:

@@ -94,12 +94,18 @@ def gather(
     gathered = Gathered()
     if path is not None:
         _add_file(gathered, path)
-    for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in NOT_SETTINGS and name not in ignored:
-            _add_variable(gathered, name, environ[name])
+    for name in variables(environ, ignored):
+        _add_variable(gathered, name, environ[name])
     for key, value in overrides.items():
         gathered.lay_over(key, value, at=(), origin=lambda _: PYTHON)
     return gathered
+
+
+def variables(environ: Mapping[str, str], ignored: Collection[str] = ()) -> list[str]:
+    """Return the names of the variables that are settings."""
+    return [
+        name for name in sorted(environ) if name.startswith(PREFIX) and name not in NOT_SETTINGS and name not in ignored
+    ]
 
 
 def _add_file(gathered: Gathered, path: str | Path) -> None:
@@ -108,6 +114,8 @@ def _add_file(gathered: Gathered, path: str | Path) -> None:
         raise ConfigurationError([FieldError(file.path, "must hold a mapping of settings by name")])
     for key, value in (file.data or {}).items():
         gathered.lay_over(key, value, at=(), origin=file.where)
+    inside_lists = (place for place in file.lines if any(isinstance(part, int) for part in place))
+    gathered.origins.update({place: file.where(place) for place in inside_lists})
 
 
 def _add_variable(gathered: Gathered, name: str, text: str) -> None:

@@ -99,7 +99,7 @@ def parse_data(text: str, *, form: str, name: str) -> DataFile:
         hint = "Install it with `pip install 'aegispay[yaml]'`, or write the file as TOML or JSON."
         raise ConfigurationError([FieldError(name, "YAML needs the package PyYAML")], hint=hint) from None
     except RecursionError:
-        raise _refused(name, f"is nested more than {DEPTH_MAX} levels deep") from None
+        raise _refused(name, f"is nested more than {DEPTH_MAX} levels deep, or contains itself") from None
     except ValueError as error:
         reason = "a number has too many digits" if "int_max_str_digits" in str(error) else error
         raise _refused(name, f"is not {form}: {reason}") from None

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from aegispay.domain.card_data import contains_card_number, shown
 from aegispay.domain.contract import CaptureSupport, GatewayContract, LookupAuthority
 from aegispay.errors import FieldError, ValidationError
-from aegispay.ports import Gateway
+from aegispay.ports.gateway import GATEWAY_NEEDS, is_gateway
 
 _GATEWAY_NAME = re.compile(r"[a-z0-9_-]{1,64}")
 _METHODS = {"capture": ("authorize", "capture"), "void": ("void",), "refund": ("refund",)}
@@ -24,9 +24,8 @@ def check_gateway(gateway: object) -> None:
     """
     if isinstance(gateway, type):
         raise _refusal([FieldError("gateway", "pass an instance, not the class", gateway.__name__)])
-    if not isinstance(gateway, Gateway):
-        wanted = ("name", "contract", "charge", "fetch_payment", "health_check")
-        missing = ", ".join(name for name in wanted if not hasattr(gateway, name))
+    if not is_gateway(gateway):
+        missing = ", ".join(name for name in GATEWAY_NEEDS if not hasattr(gateway, name))
         raise _refusal([FieldError("gateway", f"is not a Gateway: it has no {missing}", type(gateway).__name__)])
     errors: list[FieldError] = []
     name: object = gateway.name

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import cast
 
 import pydantic
 
@@ -29,6 +30,7 @@ from aegispay.errors import (
 )
 from aegispay.log import logger
 from aegispay.ports import Clock, EventStore, Gateway, InboxEntry, NotifyingGateway, Receipt
+from aegispay.ports.gateway import sends_webhooks
 
 Merge = Callable[[str, Notification, bool], Awaitable[bool]]
 """Told (gateway, notification, whether it contradicts an earlier one of its id), it tells the payment.
@@ -215,13 +217,13 @@ async def read_webhook(gateway: Gateway, headers: Mapping[str, str], body: bytes
         UnknownGatewayError: the gateway takes no webhooks.
         WebhookRefusedError: it is not genuine, too old, too large or cannot be read.
     """
-    if not isinstance(gateway, NotifyingGateway):
+    if not sends_webhooks(gateway):
         raise UnknownGatewayError(f"gateway {gateway.name} takes no webhooks", hint="Give it a parse_webhook method.")
     if not isinstance(body, bytes):
         raise _unreadable(gateway, f"the body is a {type(body).__name__}, not the bytes as received")
     if len(body) > BODY_BYTES_MAX:
         raise WebhookRefusedError(f"the body has more than {BODY_BYTES_MAX:,} bytes", reason=RefusedWebhook.TOO_LARGE)
-    said = await _parse(gateway, gateway.contract, _lowered(headers), body)
+    said = await _parse(cast("NotifyingGateway", gateway), gateway.contract, _lowered(headers), body)
     if not isinstance(said, Sequence):
         raise _unreadable(gateway, f"its adapter returned a {type(said).__name__}, not a sequence of Notification")
     return tuple(_checked(gateway, each) for each in said)

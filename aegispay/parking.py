@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from datetime import datetime
 from typing import Any
 
 from aegispay.domain import commands as c
 from aegispay.domain.draft import Draft
 from aegispay.domain.events import Event
 from aegispay.domain.judgement import Judgement
+from aegispay.domain.outcome import Reason
 from aegispay.domain.payment import Payment
 from aegispay.domain.projection import project
 from aegispay.errors import (
@@ -141,6 +143,16 @@ class ParkingLot:
             raise
         except Exception as error:  # noqa: BLE001 - a payment that cannot be folded is parked all the same
             logger().warning("parking_not_in_log", payment_id=payment_id, error=type(error).__name__)
+
+
+def is_review_open(payment: Payment) -> bool:
+    """Return whether a hook has set the payment aside, before anything was charged, and nobody has decided yet."""
+    return payment.review is not None and payment.is_parked and not payment.attempts
+
+
+def review_refusal(*, at: datetime, operator: str, reason: str) -> c.RefusePayment:
+    """Return the end of a payment that a person refuses."""
+    return c.RefusePayment(at=at, reason=Reason.RISK_REFUSED, code="review", message=f"{operator} refused it: {reason}")
 
 
 def review_cause(judgement: Judgement) -> str:

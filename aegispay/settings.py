@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from aegispay.config import RUN_TIME, AegisPayConfig
@@ -33,6 +33,8 @@ from aegispay.revisions import (
     why_not,
 )
 
+_WARNINGS_MAX = 20
+"""Names to warn of at once; `aegispay config check --gateways` lists all."""
 _KEPT_MAX = 1_000
 """Earlier revisions in memory; one that is needed again is read again."""
 
@@ -43,15 +45,23 @@ class Settings:
     Args:
         host: what the program passed.
         announce: called with the settings whenever others come into force.
+        gateways: the registered ones, by name.
     """
 
     def __init__(
-        self, host: AegisPayConfig, *, store: EventStore, clock: Clock, announce: Callable[[AegisPayConfig], None]
+        self,
+        host: AegisPayConfig,
+        *,
+        store: EventStore,
+        clock: Clock,
+        announce: Callable[[AegisPayConfig], None],
+        gateways: Collection[str] = (),
     ) -> None:
         self._host = host
         self._store = store
         self._clock = clock
         self._announce = announce
+        self._gateways = gateways
         self._current = host
         self._latest: ConfigurationRecord | None = None
         self._earlier: OrderedDict[int, AegisPayConfig | None] = OrderedDict()
@@ -143,6 +153,16 @@ class Settings:
         elif now.revision != now.host_revision:
             log.info("configuration_kept", revision=now.revision, host_revision=now.host_revision)
 
+    def check_gateways(self, settings: Collection[str] = RUN_TIME) -> None:
+        """Warn of gateways that these settings name and that nobody has registered.
+
+        No more than a warning: gateways may be registered later. Before there is any, nothing is said.
+        """
+        if not self._gateways:
+            return
+        for problem in self._current.unknown_gateways(self._gateways, settings=settings, most=_WARNINGS_MAX):
+            logger().warning("unknown_gateway", problem=problem, revision=self.revision)
+
     async def _kept(self, latest: ConfigurationRecord) -> AegisPayConfig | None:
         """Return what stays in force; ``None`` if the host's own settings come into force."""
         host = await self._store.load_configuration(latest.host_revision)
@@ -181,6 +201,7 @@ class Settings:
                 await self._follow(config, operator, reason)
                 names = [name for name in RUN_TIME if name in changes]
                 logger().info("configuration_changed", revision=self.revision, operator=operator, settings=names)
+            self.check_gateways(changes)
             return describe(self._existing(), self._current)
 
     def _changed(self, changes: Mapping[str, Any]) -> AegisPayConfig:

@@ -31,7 +31,8 @@ class ConfigurationMethods(EngineLife):
         They are written down as a new revision before they take effect, and stay in force across restarts for as long
         as the program passes what it passes now. A payment keeps the settings it started with: the routing and the
         retries of its later attempts go by the revision of its first one. Breakers, limits and health checks are of
-        today for everybody.
+        today for everybody. A gateway that is named and not registered is a warning in the log and no error, for it may
+        be registered later.
 
         Args:
             operator: who changes it, 1 to 100 characters; kept.
@@ -46,7 +47,7 @@ class ConfigurationMethods(EngineLife):
             ConfigurationError: a setting is not known, needs a restart or makes no sense; nothing was changed.
             ConfigurationConflictError: another revision than the expected one is in force; nothing was changed.
             ValidationError: operator or reason is missing.
-            CardDataError: a text holds a card number.
+            CardDataError: a text holds a card number, other than a name.
             StoreError: it could not be written, so nothing was changed.
         """
         settings = self._open_assembly().settings

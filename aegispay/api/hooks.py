@@ -6,13 +6,12 @@ from enum import StrEnum
 from typing import Any
 
 from aegispay.api.life import EngineLife, checked_id
-from aegispay.domain import commands as c
 from aegispay.domain.card_data import shown
-from aegispay.domain.outcome import Reason
 from aegispay.domain.payment import Payment
 from aegispay.domain.text import text
 from aegispay.errors import FieldError, IllegalTransitionError, ValidationError
 from aegispay.hooks.registry import Hooks
+from aegispay.parking import is_review_open, review_refusal
 
 _WORDS_MAX = 500
 _NAME_MAX = 100
@@ -61,12 +60,11 @@ class HookMethods(EngineLife):
             # Decided before, but the store failed half-way: what is left to do is to let it go on.
             await assembly.unpark(payment.id, operator=name, reason=words)
             return payment
-        if payment.review is None or not payment.is_parked or payment.attempts:
+        if not is_review_open(payment):
             raise IllegalTransitionError(state=payment.state.value, command="ReviewPayment", reason="no_review_is_open")
         refusal = None
         if decided is ReviewVerdict.REFUSE:
-            message = f"{name} refused it: {words}"
-            refusal = c.RefusePayment(at=self._clock.now(), reason=Reason.RISK_REFUSED, code="review", message=message)
+            refusal = review_refusal(at=self._clock.now(), operator=name, reason=words)
         await assembly.unpark(payment.id, operator=name, reason=words, refusal=refusal)
         return await self._payment_on_disk(payment.id)
 

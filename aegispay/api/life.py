@@ -22,6 +22,7 @@ from aegispay.hooks.hook import Hook
 from aegispay.hooks.registry import Hooks
 from aegispay.interference import Interference
 from aegispay.ports import Clock, EventStore, Gateway
+from aegispay.ports.gateway import is_gateway
 from aegispay.storage.sqlite import SqliteStore
 
 
@@ -111,7 +112,7 @@ class EngineLife:
 
     def _outside(self, gateway: Gateway) -> Gateway:
         """Return the gateway as the engine gets to see it; what is none is refused elsewhere."""
-        if self._chaos is None or isinstance(gateway, type) or not isinstance(gateway, Gateway):
+        if self._chaos is None or isinstance(gateway, type) or not is_gateway(gateway):
             return gateway
         return self._chaos.gateway(gateway)
 

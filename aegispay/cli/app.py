@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from aegispay.api.hooks import ReviewVerdict
 from aegispay.cli import verdicts
 from aegispay.cli.chaos import run_chaos
 from aegispay.cli.config import config_app
@@ -119,6 +120,9 @@ def payments(
     customer: Annotated[str | None, typer.Option(help="Only payments of this customer.")] = None,
     in_doubt: Annotated[bool, typer.Option("--in-doubt", help="Only payments whose outcome is not known.")] = False,
     incident: Annotated[bool, typer.Option("--incident", help="Only payments with an open incident.")] = False,
+    parked: Annotated[
+        bool, typer.Option("--parked", help="Only payments set aside: for a review, or because they kept crashing.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Payments per page.")] = 20,
     after: Annotated[str | None, typer.Option(help="The cursor that the page before ended with.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
@@ -131,6 +135,7 @@ def payments(
         customer_id=customer,
         in_doubt=True if in_doubt else None,
         has_incident=True if incident else None,
+        parked=True if parked else None,
         limit=limit,
         after=after,
     )
@@ -199,6 +204,27 @@ def close_incident(
             incident_id,
             operator=text("--operator", operator, longest=100),
             detail=text("--detail", detail, longest=500),
+        )
+        for line in headline(payment):
+            _out.print(line, soft_wrap=True)
+
+
+@app.command()
+def review(
+    payment_id: Annotated[str, typer.Argument(help="The payment's id; payments --parked lists them.")],
+    verdict: Annotated[ReviewVerdict, typer.Argument(help="accept: it is charged; refuse: it ends as failure.")],
+    reason: Annotated[str, typer.Option(help="Why; kept with the payment.")],
+    operator: Operator,
+    database: Database = Path("payments.db"),
+) -> None:
+    """Decide about a payment that a hook has set aside for review. No engine may have the database open."""
+    with reported():
+        payment = verdicts.review(
+            database,
+            payment_id,
+            verdict,
+            operator=text("--operator", operator, longest=100),
+            reason=text("--reason", reason, longest=500),
         )
         for line in headline(payment):
             _out.print(line, soft_wrap=True)

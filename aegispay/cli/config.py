@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,15 +13,18 @@ import typer
 from pydantic import TypeAdapter
 from rich.console import Console
 
-from aegispay.cli.reporting import out, reported
+from aegispay.cli.console import printable
+from aegispay.cli.gateways import read_gateways, secret_variables
+from aegispay.cli.reporting import EXIT_REJECTED, out, reported
 from aegispay.config import RUN_TIME, AegisPayConfig
-from aegispay.config_sources import Gathered, gather
+from aegispay.config_sources import Gathered, gather, variables
 from aegispay.domain.setting_tree import Place, leaves
 from aegispay.domain.settings_errors import path as written
 
 config_app = typer.Typer(help="Look at settings before an engine takes them.", no_args_is_help=True)
 
 _DEFAULT = "default"
+_LINE_MAX = 1_000
 _UNITS = {"_per_s": "1/s", "_s": "s", "_ms": "ms", "_minor": "minor units", "share": "0 to 1", "share_min": "0 to 1"}
 _ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
 
@@ -45,14 +48,18 @@ class ShownSetting:
 
 
 def read_settings(
-    file: Path | None, *, environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None
+    file: Path | None,
+    *,
+    environ: Mapping[str, str],
+    overrides: Mapping[str, Any] | None = None,
+    ignored: Collection[str] = (),
 ) -> tuple[AegisPayConfig, Gathered]:
     """Return the settings, and where each comes from.
 
     Raises:
         ConfigurationError: naming each setting that is wrong, and where it stands.
     """
-    gathered = gather(file, environ=environ, overrides=overrides or {})
+    gathered = gather(file, environ=environ, overrides=overrides or {}, ignored=ignored)
     return AegisPayConfig.from_sources(gathered), gathered
 
 
@@ -100,12 +107,34 @@ def show(
 
 
 @config_app.command()
-def check(file: File) -> None:
-    """Say whether a file of settings can be used; exits with 2 when it cannot. The environment is left out."""
+def check(
+    file: File,
+    gateways: Annotated[
+        str | None, typer.Option(help="The gateways there are: a file of gateways, or names such as alpha,beta.")
+    ] = None,
+    with_environment: Annotated[
+        bool, typer.Option("--environment", help="Also take the variables that begin with AEGISPAY_, as `run` does.")
+    ] = False,
+) -> None:
+    """Say whether a file of settings can be used, alone or with the environment.
+
+    Exits with 0 when it can; 1 when it names a gateway that is not among --gateways; 2 when it cannot be used.
+    """
     with reported():
-        _, gathered = read_settings(file, environ={})
+        entries = [] if gateways is None else read_gateways(gateways)
+        secrets = secret_variables(entries)
+        config, gathered = read_settings(file, environ=os.environ if with_environment else {}, ignored=secrets)
         count = sum(bool(gathered.source(place)) for place, _ in leaves(AegisPayConfig))
-        out.print(f"{file}: sets {count} settings, all of them usable", soft_wrap=True)
+        unknown = config.unknown_gateways([entry.name for entry in entries]) if entries else ()
+        for problem in unknown:
+            out.print(printable(problem, longest=_LINE_MAX), soft_wrap=True)
+        found = f"{len(unknown)} unknown {'gateway' if len(unknown) == 1 else 'gateways'}"
+        out.print(f"{file}: sets {count} settings, {found if unknown else 'all of them usable'}", soft_wrap=True)
+        left_out = [] if with_environment else variables(os.environ, secrets)
+        if left_out:
+            out.print(f"not looked at without --environment: {', '.join(left_out)}", soft_wrap=True)
+    if unknown:
+        raise typer.Exit(EXIT_REJECTED)
 
 
 @config_app.command()

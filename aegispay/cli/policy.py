@@ -107,7 +107,8 @@ def _explained(
     yield f"row: {explanation.row} ({explanation.conditions})"
     advised = advice_of(brand, advice)
     if advised is not None:
-        wait = f", after {duration(advised.delay_s)}" if advised.delay_s else ""
+        delay = duration(advised.delay_s) if advised.delay_s else ""
+        wait = "" if delay in advised.words else f", after {delay}"
         yield f"network: {advised.network.value} advice {advised.code}: {advised.words}{wait}"
     for number, step in enumerate(explanation.steps, start=1):
         yield f"after attempt {number}: {_step(step)}"
@@ -150,6 +151,6 @@ def _bounds(policy: RetryPolicy, brand: Network | None) -> Iterator[str]:
         yield "network cap: none, because a card without a known brand has no network here"
     budget = policy.budget
     yield (
-        f"retry budget: attempts after the first are at most {budget.share:.0%} of first attempts, "
-        f"or {budget.floor} in {duration(budget.window_s)}"
+        f"retry budget: attempts after the first are at most {budget.floor} plus {budget.share:.0%} of first attempts, "
+        f"in {duration(budget.window_s)}"
     )

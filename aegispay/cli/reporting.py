@@ -9,7 +9,7 @@ import typer
 
 from aegispay.cli.console import discard_standard_output, make_console
 from aegispay.cli.rows import UsageError
-from aegispay.errors import AegisPayError, RequestError
+from aegispay.errors import AegisPayError, RequestError, ValidationError
 
 out = make_console(is_error=False)
 err = make_console(is_error=True)
@@ -19,6 +19,9 @@ EXIT_USAGE = 2
 EXIT_STORE = 3
 EXIT_INTERRUPTED = 130
 
+_PROBLEMS_MAX = 100
+"""Lines of one error; more than anybody mends at once."""
+
 
 @contextlib.contextmanager
 def reported() -> Iterator[None]:
@@ -26,7 +29,8 @@ def reported() -> Iterator[None]:
     try:
         yield
     except (AegisPayError, UsageError) as error:
-        err.print(f"aegispay: {error}", soft_wrap=True)
+        for problem in _problems(error):
+            err.print(f"aegispay: {problem}", soft_wrap=True)
         if isinstance(error, AegisPayError):
             err.print(f"          {error.hint}", soft_wrap=True)
         is_usage = isinstance(error, UsageError | RequestError)
@@ -35,3 +39,13 @@ def reported() -> Iterator[None]:
         err.print(f"aegispay: standard output: {error.strerror or error}", soft_wrap=True)
         discard_standard_output()
         raise typer.Exit(EXIT_USAGE) from None
+
+
+def _problems(error: Exception) -> Iterator[str]:
+    """Yield what is wrong, one problem at a time."""
+    if not isinstance(error, ValidationError):
+        yield str(error)
+        return
+    yield from map(str, error.errors[:_PROBLEMS_MAX])
+    if len(error.errors) > _PROBLEMS_MAX:
+        yield f"and {len(error.errors) - _PROBLEMS_MAX} more"

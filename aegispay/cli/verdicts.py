@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from aegispay.api.hooks import ReviewVerdict
 from aegispay.clock import SystemClock
 from aegispay.domain import commands as c
 from aegispay.domain.contract import GatewayContract
@@ -26,10 +27,12 @@ from aegispay.errors import (
     ValidationError,
 )
 from aegispay.history import rebuild
+from aegispay.parking import is_review_open, review_refusal
 from aegispay.ports import Append, Clock
 from aegispay.storage.sqlite import SqliteStore
 
-Decide = Callable[[Payment, Clock], c.Command]
+Act = Callable[[SqliteStore, Clock], Awaitable[Payment]]
+"""What is done with the open database."""
 
 
 def resolve(database: Path, payment_id: str, said: Testimony) -> Payment:
@@ -41,13 +44,15 @@ def resolve(database: Path, payment_id: str, said: Testimony) -> Payment:
         StoreLockedError: an engine has the database open: call its `resolve_payment`.
     """
 
-    def command(payment: Payment, clock: Clock) -> c.Command:
+    async def act(store: SqliteStore, clock: Clock) -> Payment:
+        payment = await _load_unparked(store, payment_id)
         validity_s = GatewayContract().authorization_validity_s
         sent = doubt_meant(payment, said.reference)
         _refuse_what_needs_an_engine(payment, sent, said)
-        return verdict_command(payment, sent, said, at=clock.now(), authorization_validity_s=validity_s)
+        command = verdict_command(payment, sent, said, at=clock.now(), authorization_validity_s=validity_s)
+        return await _append(store, payment, command)
 
-    return _run(database, payment_id, command)
+    return _run(database, act, instead="resolve_payment")
 
 
 def close_incident(database: Path, payment_id: str, incident_id: str, *, operator: str, detail: str) -> Payment:
@@ -59,10 +64,36 @@ def close_incident(database: Path, payment_id: str, incident_id: str, *, operato
         StoreLockedError: an engine has the database open: call its `close_incident`.
     """
 
-    def command(_payment: Payment, clock: Clock) -> c.Command:
-        return c.CloseIncident(at=clock.now(), incident_id=incident_id, operator=operator, detail=detail)
+    async def act(store: SqliteStore, clock: Clock) -> Payment:
+        payment = await _load_unparked(store, payment_id)
+        command = c.CloseIncident(at=clock.now(), incident_id=incident_id, operator=operator, detail=detail)
+        return await _append(store, payment, command)
 
-    return _run(database, payment_id, command)
+    return _run(database, act, instead="close_incident")
+
+
+def review(database: Path, payment_id: str, verdict: ReviewVerdict, *, operator: str, reason: str) -> Payment:
+    """Decide about a payment that a hook has set aside; one that is accepted, the next engine charges.
+
+    Raises:
+        PaymentNotFoundError: there is no such payment.
+        IllegalTransitionError: no review is open.
+        StoreLockedError: an engine has the database open: call its `review_payment`.
+    """
+
+    async def act(store: SqliteStore, clock: Clock) -> Payment:
+        payment, now = await _load(store, payment_id), clock.now()
+        if not is_review_open(payment):
+            raise IllegalTransitionError(state=payment.state.value, command="review", reason="no_review_is_open")
+        commands: list[c.Command] = [c.UnparkPayment(at=now, operator=operator, reason=reason)]
+        if verdict is ReviewVerdict.REFUSE:
+            commands.append(review_refusal(at=now, operator=operator, reason=reason))
+        # In this order: a row that is left over, the next engine takes away, for the log says that it is decided.
+        decided = await _append(store, payment, *commands)
+        await store.unpark(payment_id)
+        return decided
+
+    return _run(database, act, instead="review_payment")
 
 
 def _refuse_what_needs_an_engine(payment: Payment, sent: Sent, said: Testimony) -> None:
@@ -79,39 +110,55 @@ def _refuse_what_needs_an_engine(payment: Payment, sent: Sent, said: Testimony) 
         )
 
 
-def _run(database: Path, payment_id: str, decide: Decide) -> Payment:
+def _run(database: Path, act: Act, *, instead: str) -> Payment:
     if not database.is_file():
         # Opening it would make one, and a verdict belongs to a payment that exists.
         raise PaymentNotFoundError(f"there is no database {database}")
-    return asyncio.run(_decide(database, payment_id, decide))
+    return asyncio.run(_act(database, act, instead))
 
 
-async def _decide(database: Path, payment_id: str, decide: Decide) -> Payment:
+async def _act(database: Path, act: Act, instead: str) -> Payment:
     clock = SystemClock()
     store = SqliteStore(database, clock=clock)
     try:
         await store.open()
     except StoreLockedError as locked:
-        raise StoreLockedError(
-            str(locked), hint="Call resolve_payment or close_incident on the engine that has it open."
-        ) from locked
+        raise StoreLockedError(str(locked), hint=f"Call {instead} on the engine that has it open.") from locked
     try:
-        return await _append(store, clock, payment_id, decide)
+        return await act(store, clock)
     finally:
         await store.close()
 
 
-async def _append(store: SqliteStore, clock: Clock, payment_id: str, decide: Decide) -> Payment:
+async def _load(store: SqliteStore, payment_id: str) -> Payment:
     payment = rebuild(payment_id, await store.load(payment_id)) if is_payment_id(payment_id) else None
     if payment is None:
         raise PaymentNotFoundError(f"there is no payment {payment_id}")
+    return payment
+
+
+async def _load_unparked(store: SqliteStore, payment_id: str) -> Payment:
+    payment = await _load(store, payment_id)
     if payment.is_parked:
-        raise PaymentParkedError(f"{payment_id} is parked", hint="Let it go on with unpark_payment first.")
-    command = decide(payment, clock)
-    draft = Draft(payment_id, payment)
-    rejection = draft.apply(command)
-    if rejection is not None or draft.payment is None:
-        raise IllegalTransitionError(state=payment.state.value, command=type(command).__name__, reason=str(rejection))
+        raise PaymentParkedError(f"{payment_id} is parked", hint=_way_on(payment))
+    return payment
+
+
+def _way_on(payment: Payment) -> str:
+    if is_review_open(payment):
+        return "It waits for a review: decide with aegispay review first."
+    return "Let it go on with unpark_payment first."
+
+
+async def _append(store: SqliteStore, payment: Payment, *commands: c.Command) -> Payment:
+    draft = Draft(payment.id, payment)
+    for command in commands:
+        rejection = draft.apply(command)
+        if rejection is not None:
+            raise IllegalTransitionError(
+                state=payment.state.value, command=type(command).__name__, reason=str(rejection)
+            )
+    assert draft.payment is not None, "it began with one"
     row = project(check(draft.payment))
-    await store.append(Append(payment_id=payment_id, expected_version=draft.version, events=draft.events, row=row))
+    await store.append(Append(payment_id=payment.id, expected_version=draft.version, events=draft.events, row=row))
     return draft.payment

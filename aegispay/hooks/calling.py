@@ -13,7 +13,7 @@ from typing import Any
 
 from aegispay.domain.hook_kind import HookKind
 from aegispay.hooks.hook import Hook
-from aegispay.hooks.kinds import RULES
+from aegispay.hooks.kinds import RULES, TOLD
 from aegispay.hooks.registered import Registered
 from aegispay.log import logger
 
@@ -21,6 +21,9 @@ THREADS_MAX = 8
 """Threads that the calls of one hook may occupy: one that hangs takes no more with it."""
 TASKS_MAX = 256
 """Calls of one async hook under way, those included that were given up and do not end."""
+
+_FAILURES_PER_LINE = 1_000
+"""Of a hook that is only told: a log line for its first failure and for each thousandth after it."""
 
 _Done = tuple[Any, str]
 """What a hook answered, and how it failed: an empty text when it did not."""
@@ -75,7 +78,10 @@ class Caller:
         if not failure:
             return Answer(hook, value, "", took_s)
         counts.failed += 1
-        logger("aegispay.hooks").warning("hook_failed", hook=hook.name, kind=hook.kind.value, failure=failure)
+        if hook.kind not in TOLD or counts.failed % _FAILURES_PER_LINE == 1:
+            logger("aegispay.hooks").warning(
+                "hook_failed", hook=hook.name, kind=hook.kind.value, failure=failure, failed=counts.failed
+            )
         return Answer(hook, None, failure, took_s)
 
     async def _in_time(self, registered: Registered, context: Any) -> _Done:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from aegispay.data_files import read_data_file
+from aegispay.domain.card_data import shown
 from aegispay.domain.conditions import AnyCondition, Subject, compile_condition
 from aegispay.domain.hook_kind import HookKind
 from aegispay.domain.settings_errors import Checked, field_errors
-from aegispay.errors import ConfigurationError, FieldError
+from aegispay.errors import ConfigurationError, FieldError, ValidationError
 from aegispay.hooks.contexts import PaymentContext
-from aegispay.hooks.hook import Hook
+from aegispay.hooks.hook import Hook, check_name
 from aegispay.hooks.kinds import RULES, OnFailure
 from aegispay.hooks.registry import HOOKS_MAX
 from aegispay.hooks.verdicts import Allow, Block, Prefer, Refuse, Review
@@ -27,8 +37,27 @@ def _words(given: Any) -> Any:
     return {"reason": given} if isinstance(given, str) else given
 
 
+def _name(given: str) -> str:
+    try:
+        check_name(given)
+    except ConfigurationError as error:
+        raise ValueError(error.errors[0].message) from None
+    return given
+
+
 def _gateways(given: Any) -> Any:
     return {"gateways": given} if isinstance(given, list | tuple) else given
+
+
+def _keep_field(given: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """Let a verdict say which of its fields is wrong."""
+    try:
+        return validate(given)
+    except ValidationError as error:
+        raise ValidationError([replace(each, field=f"then.{each.field}") for each in error.errors]) from None
+
+
+_Field = WrapValidator(_keep_field)
 
 
 class ThenData(BaseModel):
@@ -39,11 +68,11 @@ class ThenData(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    allow: Annotated[Allow | None, Checked] = None
-    block: Annotated[Block | None, Checked, BeforeValidator(_words)] = None
-    review: Annotated[Review | None, Checked, BeforeValidator(_words)] = None
-    refuse: Annotated[Refuse | None, Checked, BeforeValidator(_words)] = None
-    prefer: Annotated[Prefer | None, Checked, BeforeValidator(_gateways)] = None
+    allow: Annotated[Allow | None, _Field, Checked] = None
+    block: Annotated[Block | None, _Field, Checked, BeforeValidator(_words)] = None
+    review: Annotated[Review | None, _Field, Checked, BeforeValidator(_words)] = None
+    refuse: Annotated[Refuse | None, _Field, Checked, BeforeValidator(_words)] = None
+    prefer: Annotated[Prefer | None, _Field, Checked, BeforeValidator(_gateways)] = None
 
     @property
     def verdicts(self) -> tuple[Allow | Block | Review | Refuse | Prefer, ...]:
@@ -62,7 +91,7 @@ class HookData(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str
+    name: Annotated[str, AfterValidator(_name)]
     kind: Literal[HookKind.FRAUD_CHECK, HookKind.POST_VALIDATION, HookKind.ROUTING_STRATEGY]
     when: AnyCondition
     then: ThenData
@@ -115,9 +144,19 @@ def _build(data: Any, where: Callable[[Iterable[str | int]], str]) -> tuple[Hook
         for index, hook in enumerate(parsed.hooks)
         if (message := _misfit(hook))
     ]
+    wrong += _repeated(parsed.hooks, origin)
     if wrong:
         raise ConfigurationError(wrong, hint=_HINT)
     return tuple(_hook(hook) for hook in parsed.hooks)
+
+
+def _repeated(hooks: Sequence[HookData], origin: Callable[[tuple[str | int, ...]], str]) -> Iterator[FieldError]:
+    first: dict[str, int] = {}
+    for index, hook in enumerate(hooks):
+        known = first.setdefault(hook.name, index)
+        if known != index:
+            message = f"hooks[{known}] has this name already; give each its own"
+            yield FieldError(f"hooks[{index}].name", message, shown(hook.name), origin(("hooks", index, "name")))
 
 
 def _known(place: tuple[str | int, ...]) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ class Hook:
 
     def __post_init__(self) -> None:
         """Check everything, and put what was given as text into its type."""
-        _check_name(self.name)
+        check_name(self.name)
         put = _Put(self)
         put("kind", HookKind)
         put("subject", Subject)
@@ -108,7 +108,8 @@ def wrong_hook(hook: str, name: str, message: str, value: object = None) -> Conf
     return ConfigurationError([FieldError(f"hooks.{hook}.{name}", message, found)], hint="Correct the hook.")
 
 
-def _check_name(name: object) -> None:
+def check_name(name: object) -> None:
+    """Raise `ConfigurationError` or `CardDataError` for what cannot be the name of a hook."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         message = "use 1 to 64 of a-z, 0-9, _ . - and begin with a letter or digit"
         raise ConfigurationError([FieldError("hooks.name", message, shown(name))], hint="Rename the hook.")

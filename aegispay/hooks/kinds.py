@@ -75,3 +75,6 @@ RULES: dict[HookKind, KindRules] = {
     HookKind.ERROR_HANDLER: KindRules("handle", (v.RetryAfter, v.Refund, v.ManualReview, v.Cancel, v.Ignore)),
     HookKind.LIFECYCLE: KindRules("run", (v.Allow, v.Refuse, v.Ignore), on_failure=OnFailure.CLOSED, may_close=True),
 }
+
+TOLD = frozenset({HookKind.EVENT_LISTENER, HookKind.METRICS_COLLECTOR})
+"""Nobody waits for these."""

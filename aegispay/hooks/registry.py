@@ -10,13 +10,12 @@ from aegispay.errors import ConfigurationError, FieldError, UnknownHookError
 from aegispay.hooks.decorators import HookDecorators
 from aegispay.hooks.hook import KIND_DEADLINE_MAX_S, Hook, wrong_hook
 from aegispay.hooks.interests import Interests, interests_of
-from aegispay.hooks.kinds import Moment
+from aegispay.hooks.kinds import TOLD, Moment
 from aegispay.hooks.registered import HookReport, Registered
+from aegispay.log import logger
 
 HOOKS_MAX = 200
 """More are a mistake: something registers in a loop."""
-_TOLD = frozenset({HookKind.EVENT_LISTENER, HookKind.METRICS_COLLECTOR})
-"""Nobody waits for these."""
 
 
 class Hooks(HookDecorators):
@@ -66,6 +65,7 @@ class Hooks(HookDecorators):
         self._registrations += 1
         self._known[hook.name] = Registered(hook, self._registrations)
         self._sort(hook.kind)
+        logger("aegispay.hooks").info("hook_registered", hook=hook.name, kind=hook.kind.value)
         return hook
 
     def remove(self, name: str) -> None:
@@ -77,6 +77,7 @@ class Hooks(HookDecorators):
         registered = self._find(name)
         del self._known[name]
         self._sort(registered.hook.kind)
+        _log("hook_removed", registered)
 
     def enable(self, name: str) -> None:
         """Let a hook take part again.
@@ -95,8 +96,12 @@ class Hooks(HookDecorators):
         self._switch(name, is_enabled=False)
 
     def list(self, kind: HookKind | str | None = None) -> tuple[HookReport, ...]:
-        """Return what is registered, by kind, and within a kind in the order in which it is asked."""
-        wanted = None if kind is None else HookKind(kind)
+        """Return what is registered, by kind, and within a kind in the order in which it is asked.
+
+        Raises:
+            ConfigurationError: there is no such kind.
+        """
+        wanted = None if kind is None else _kind(kind)
         found = sorted(self._known.values(), key=_place)
         return tuple(each.report() for each in found if wanted in {None, each.hook.kind})
 
@@ -123,8 +128,11 @@ class Hooks(HookDecorators):
 
     def _switch(self, name: str, *, is_enabled: bool) -> None:
         registered = self._find(name)
+        if registered.is_enabled is is_enabled:
+            return
         registered.is_enabled = is_enabled
         self._sort(registered.hook.kind)
+        _log("hook_enabled" if is_enabled else "hook_disabled", registered)
 
     def _sort(self, kind: HookKind) -> None:
         found = (each for each in self._known.values() if each.hook.kind is kind and each.is_enabled)
@@ -132,13 +140,26 @@ class Hooks(HookDecorators):
         self.interests = interests_of(self._enabled)
 
     def _refuse_long_waits(self, hook: Hook) -> None:
-        if hook.kind in _TOLD or (hook.kind is HookKind.LIFECYCLE and hook.moment is Moment.AFTER):
+        if hook.kind in TOLD or (hook.kind is HookKind.LIFECYCLE and hook.moment is Moment.AFTER):
             return
         same = [each.hook for each in self._known.values() if each.hook.kind is hook.kind]
         total_s = hook.deadline_s + sum(each.deadline_s for each in same if each.moment is hook.moment)
         if total_s > KIND_DEADLINE_MAX_S:
             message = f"with it, {hook.kind} hooks may take {total_s:g} s together; {KIND_DEADLINE_MAX_S:g} is the most"
             raise wrong_hook(hook.name, "deadline_s", message, hook.deadline_s)
+
+
+def _log(change: str, registered: Registered) -> None:
+    """Leave a trace: that a check took no part for an hour has to be found afterwards."""
+    logger("aegispay.hooks").warning(change, hook=registered.hook.name, kind=registered.hook.kind.value)
+
+
+def _kind(given: HookKind | str) -> HookKind:
+    try:
+        return HookKind(given)
+    except ValueError:
+        message = f"use one of {', '.join(HookKind)}"
+        raise ConfigurationError([FieldError("kind", message, shown(given))], hint="Correct the kind.") from None
 
 
 def _place(registered: Registered) -> tuple[str, int, int]:

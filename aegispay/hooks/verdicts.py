@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,18 @@ GATEWAYS_MAX = 100
 COUNTS_MAX = 8
 RETRY_AFTER_MAX_S = 30 * 86_400.0
 """Thirty days: nobody waits longer for a payment, and networks count no longer."""
+
+
+def _all(*checks: Callable[[], object]) -> None:
+    """Raise one `ValidationError` with everything that the checks find."""
+    errors: list[FieldError] = []
+    for check in checks:
+        try:
+            check()
+        except ValidationError as error:
+            errors += error.errors
+    if errors:
+        raise ValidationError(errors)
 
 
 def _reason(value: object) -> None:
@@ -62,8 +74,7 @@ class Allow:
 
     def __post_init__(self) -> None:
         """Raise `ValidationError` or `CardDataError` for what makes no sense."""
-        _reason(self.reason)
-        _score(self.score)
+        _all(lambda: _reason(self.reason), lambda: _score(self.score))
         are_counts = isinstance(self.counts, tuple) and all(isinstance(count, Count) for count in self.counts)
         if not are_counts or len(self.counts) > COUNTS_MAX:
             raise ValidationError([FieldError("counts", f"use a tuple of at most {COUNTS_MAX} Count")])
@@ -102,8 +113,7 @@ class Block:
 
     def __post_init__(self) -> None:
         """Raise `ValidationError` or `CardDataError` for what makes no sense."""
-        text("reason", self.reason, longest=REASON_MAX)
-        _score(self.score)
+        _all(lambda: text("reason", self.reason, longest=REASON_MAX), lambda: _score(self.score))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +125,7 @@ class Review:
 
     def __post_init__(self) -> None:
         """Raise `ValidationError` or `CardDataError` for what makes no sense."""
-        text("reason", self.reason, longest=REASON_MAX)
-        _score(self.score)
+        _all(lambda: text("reason", self.reason, longest=REASON_MAX), lambda: _score(self.score))
 
 
 @dataclass(frozen=True, slots=True)

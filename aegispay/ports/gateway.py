@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard, runtime_checkable
 
 from aegispay.domain.contract import GatewayContract
 from aegispay.domain.notification import Notification
@@ -114,3 +114,22 @@ class NotifyingGateway(Protocol):
             WebhookRefusedError: it is not genuine, too old, or cannot be read.
         """
         ...
+
+
+# Not isinstance: since Python 3.12 that looks past `__getattr__`, and would refuse a wrapper that forwards everything.
+GATEWAY_NEEDS = ("name", "contract", "charge", "fetch_payment", "health_check")
+
+
+def is_gateway(given: object) -> TypeGuard[Gateway]:
+    """Return whether the object has what every gateway needs."""
+    return all(hasattr(given, name) for name in GATEWAY_NEEDS)
+
+
+def finishes_actions(gateway: Gateway) -> bool:
+    """Return whether the gateway wants to be told that the payer came back."""
+    return hasattr(gateway, "complete_action")
+
+
+def sends_webhooks(gateway: Gateway) -> bool:
+    """Return whether the gateway can read webhooks."""
+    return hasattr(gateway, "parse_webhook")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 
-VARIABLE = "AEGISPAY_SEEDS"
+VARIABLE = "SIMULATION_SEEDS"
 _COUNT = 100
 
 
 def chosen(text: str | None = None) -> range:
-    """Return the seeds that ``AEGISPAY_SEEDS`` names: ``500`` for the first 500, ``17-17`` for one, ``100-199``."""
+    """Return the seeds that ``SIMULATION_SEEDS`` names: ``500`` for the first 500, ``17-17`` for one, ``100-199``."""
     wanted = os.environ.get(VARIABLE, str(_COUNT)) if text is None else text
     first, dash, last = wanted.partition("-")
     return range(int(first), int(last) + 1) if dash else range(int(first))

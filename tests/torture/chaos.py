@@ -61,7 +61,10 @@ _SAMPLE_S = 1.0
 # With the breakers of calmer days hardly a call would leave, and the storm would be a lull.
 _PATIENT = BreakerPolicy(failures_max=50, failure_share_min=0.6, open_s=1.0)
 # Actors of finished payments go soon, so that what is held at rest is not what is merely kept warm.
-_CONFIG = child.CONFIG.model_copy(update={"breaker": _PATIENT, "actor_idle_s": 2.0, "finished_kept": 100})
+# What cannot be done is refused: a machine that is busy with other things would otherwise get ever further behind.
+_CONFIG = child.CONFIG.model_copy(
+    update={"breaker": _PATIENT, "actor_idle_s": 2.0, "finished_kept": 100, "in_flight_max": 500}
+)
 
 STORM = ChaosPlan(
     name="storm",

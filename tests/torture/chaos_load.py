@@ -13,6 +13,8 @@ from aegispay import AegisPay, AegisPayError, Payment, PaymentState, PaymentTime
 AT_WORK = frozenset({PaymentState.INITIATED, PaymentState.AUTHENTICATED, PaymentState.PROCESSING})
 PAID = frozenset({PaymentState.SUCCESS, PaymentState.PARTIALLY_REFUNDED})
 _LOOKS_MAX = 600
+_TRIES_MAX = 100
+_PAUSE_MAX_S = 2.0
 
 
 @dataclass(slots=True)
@@ -116,7 +118,7 @@ class Load:
         return None
 
     async def _ask(self, phase: Phase, ask) -> Payment | None:
-        for _ in range(_LOOKS_MAX):
+        for tries in range(_TRIES_MAX):
             try:
                 return await ask()
             except RequestError as error:
@@ -124,7 +126,7 @@ class Load:
                 return None
             except (AegisPayError, PaymentTimeoutError) as error:
                 _count(phase, error)
-                await pause(0.2)
+                await pause(min(_PAUSE_MAX_S, 0.2 * 2**tries))
         return None
 
 

@@ -11,7 +11,7 @@ from aegispay.chaos import ChaosPlan, GatewayError, When
 from tests.torture import breakage
 from tests.torture.chaos import Storm
 
-SEED = int(os.environ.get("AEGISPAY_TORTURE_SEED", "7"))
+SEED = int(os.environ.get("TORTURE_SEED", "7"))
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def unbroken(monkeypatch):
 
 def test_through_a_storm_every_promise_holds_nothing_leaks_and_the_pace_comes_back(tmp_path):
     report = Storm(seed=SEED, clients=600, per_s=30, pace_min=0.5, memory_growth_max=2.0).run(tmp_path)
-    assert report.problems == [], f"repeat: AEGISPAY_TORTURE_SEED={SEED} pytest tests/torture/test_chaos.py\n{report}"
+    assert report.problems == [], f"repeat: TORTURE_SEED={SEED} pytest tests/torture/test_chaos.py\n{report}"
     # The storm was as hard as it was meant to be.
     assert report.chaos.total >= 200
     assert len(report.chaos.by_kind) >= 10

@@ -8,13 +8,13 @@ import pytest
 
 from tests.torture.run import Plan, Torture
 
-SEED = int(os.environ.get("AEGISPAY_TORTURE_SEED", "7"))
+SEED = int(os.environ.get("TORTURE_SEED", "7"))
 
 
 def test_engine_and_providers_agree_after_a_day_of_faults_kills_and_takeovers(tmp_path):
     plan = Plan(seed=SEED, orders=150, kills=3, freezes=1, provider_kills=1)
     report = Torture(plan, tmp_path).run()
-    assert report.problems == [], f"repeat: AEGISPAY_TORTURE_SEED={SEED} pytest tests/torture\n{report}"
+    assert report.problems == [], f"repeat: TORTURE_SEED={SEED} pytest tests/torture\n{report}"
     # The day was as hard as it was meant to be.
     assert report.starts >= plan.kills + plan.freezes + 2
     assert report.faults >= 5

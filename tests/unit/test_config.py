@@ -32,12 +32,34 @@ def refusal(**settings):
         ({"actors_max": True}, "actors_max: must be a number (got True)"),
         ({"shutdown_s": "soon"}, "shutdown_s: must be a valid number"),
         ({"check_delays_s": [1, 0]}, "check_delays_s[1]: must be greater than 0 (got 0)"),
-        ({"breaker": 5}, "breaker: must be a dictionary"),
+        ({"breaker": 5}, "breaker: must be a mapping (got 5)"),
+        ({"limits": 5}, "limits: must be a mapping (got 5)"),
+        ({"retry": {"rules": 5}}, "retry.rules: must be a list (got 5)"),
+        ({"routing": {"kind": "rule_based", "rules": [5]}}, "routing.rules[0]: must be a mapping (got 5)"),
+        ({"check_delays_s": []}, "check_delays_s: use at least 1 item (got [])"),
+        ({"strategies": {"thompson": "round_robin"}}, "strategies.thompson: use another name: a built-in"),
+        ({"strategies": {"weighted": "round_robin"}}, "strategies.weighted: use another name: a built-in"),
+        ({"strategies": {"": "thompson"}}, "strategies.'': use 1 to 64 of a-z, 0-9, _ and -"),
+        ({"strategies": {"a b": "thompson"}}, "strategies.a b: use 1 to 64 of a-z, 0-9, _ and -"),
+        ({"strategies": {"4111111111111111": "thompson"}}, "strategies.[removed]: must not hold a card number"),
+        ({"limits": {"Alpha": {}}}, "limits.Alpha: use 1 to 64 of a-z, 0-9, _ and -"),
+        ({"retry": {"budget": {"gateways": {"Bad Name": 0.1}}}}, "retry.budget.gateways: a gateway's name is 1 to 64"),
+        ({"retry": {"rules": [{"action": "fial"}]}}, "retry.rules[0].action: is not known; did you mean fail?"),
     ],
     ids=lambda given: repr(given)[:40],
 )
 def test_a_wrong_setting_is_named_with_the_way_out(settings, message):
     assert message in refusal(**settings)
+
+
+def test_the_path_of_a_section_in_a_section_names_each_of_them_once():
+    budget = {"share": 3, "gateways": {"alpha": 4}}
+    with pytest.raises(ConfigurationError) as raised:
+        AegisPayConfig(retry={"backoff": {"base_s": 100, "cap_s": 10}, "budget": budget, "rules": [{"action": "fail"}]})
+
+    assert [error.field for error in raised.value.errors] == [
+        "retry.backoff.cap_s", "retry.budget.share", "retry.budget.gateways.alpha",
+    ]  # fmt: skip
 
 
 def test_every_wrong_setting_is_named_not_only_the_first():

@@ -83,7 +83,7 @@ def test_an_alias_stands_for_its_value():
         ("a: \x00", "special characters are not allowed"),
         ("a: " + "9" * 5000, "a number has too many digits"),
         ("a: 1e999", "a: infinity and not-a-number are no settings"),
-        ("a: &a [*a]", f"is nested more than {DEPTH_MAX} levels deep"),
+        ("a: &a [*a]", f"is nested more than {DEPTH_MAX} levels deep, or contains itself"),
         ("[" * 3000, f"is nested more than {DEPTH_MAX} levels deep"),
         ("- " * 100 + "1", f"is nested more than {DEPTH_MAX} levels deep"),
     ],

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from aegispay.domain.card_data import contains_card_number, mask_card_numbers, shown
 from aegispay.domain.limits import refuse, share
 from aegispay.domain.retry.backoff import is_delay
 from aegispay.errors import FieldError
 
 _SLICES = 60
+_NAME = re.compile(r"[a-z0-9_-]{1,64}")
+"""What a gateway may be called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +46,19 @@ class RetryBudget:
             share("retry.budget.share", self.share),
             () if is_floor else [FieldError("retry.budget.floor", "use a whole number, 0 or more")],
             () if is_delay(self.window_s) else [FieldError("retry.budget.window_s", "use seconds, more than 0")],
-            *(share(f"retry.budget.gateways.{name}", part) for name, part in self.gateways.items()),
+            _name_problems(self.gateways),
+            *(
+                share(f"retry.budget.gateways.{mask_card_numbers(str(name))}", part)
+                for name, part in self.gateways.items()
+            ),
             hint="Correct the RetryBudget.",
         )
+
+
+def _name_problems(names: Iterable[str]) -> Iterator[FieldError]:
+    for name in names:
+        if not isinstance(name, str) or not _NAME.fullmatch(name) or contains_card_number(name):
+            yield FieldError("retry.budget.gateways", "a gateway's name is 1 to 64 of a-z, 0-9, _ and -", shown(name))
 
 
 class BudgetBook:

@@ -11,7 +11,8 @@ def why_not_eligible(snapshot: GatewaySnapshot, request: RoutingRequest) -> str 
     """Return why the gateway may not take this payment now, or ``None`` when it may."""
     contract = snapshot.contract
     if request.forced is not None and snapshot.name != request.forced:
-        return f"the request asks for {request.forced}"
+        wish = "the retry waits for" if request.is_forced_by_retry else "the request asks for"
+        return f"{wish} {request.forced}"
     if snapshot.name in request.excluded:
         return "already tried"
     if snapshot.name in request.over_budget:

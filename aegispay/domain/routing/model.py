@@ -61,7 +61,8 @@ class RoutingRequest:
     """What routing needs to know of a payment.
 
     Attributes:
-        forced: the only gateway the merchant allows, if any.
+        forced: the only gateway that may be tried, if any.
+        is_forced_by_retry: it is the retry that waits for this gateway, not the merchant who asks for it.
         excluded: gateways already tried for this payment.
         over_budget: gateways that take no attempts after the first now.
         needs_authorization: whether the money is captured later, which not every gateway can.
@@ -76,6 +77,7 @@ class RoutingRequest:
     currency: str
     method: PaymentMethodType
     forced: str | None = None
+    is_forced_by_retry: bool = False
     excluded: frozenset[str] = frozenset()
     over_budget: frozenset[str] = frozenset()
     needs_authorization: bool = False

@@ -296,3 +296,23 @@ async def test_the_request_names_everything_a_gateway_needs():
     assert request.money == payment.money
     assert request.payment_method == payment.payment_method
     assert request.timeout_s == 30.0
+
+
+class Forwarding:
+    """A wrapper as people write it: what it does not know, it takes from what it wraps."""
+
+    def __init__(self, wrapped):
+        self._wrapped = wrapped
+
+    def __getattr__(self, name):
+        return getattr(self._wrapped, name)
+
+
+@virtual
+async def test_a_wrapper_that_forwards_by_getattr_is_a_gateway_with_all_it_can_do():
+    world, inner = World(), World("inner")
+    world.gateways = []
+    async with world.engine(Forwarding(inner["inner"])) as aegis:
+        payment = await aegis.pay(**order(capture="manual"))
+        captured = await aegis.capture_payment(payment.id, idempotency_key="c")
+    assert captured.state is PaymentState.SUCCESS

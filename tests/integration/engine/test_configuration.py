@@ -154,11 +154,21 @@ async def test_who_and_why_have_to_be_said(said):
         assert (await aegis.configuration()).revision == 1
 
 
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"retry": {"rules": [{"gateway": "4111111111111111", "action": "fail"}]}}, CardDataError),
+        ({"limits": {"4111111111111111": {"rate_per_s": 1}}}, ConfigurationError),
+        ({"retry": {"budget": {"gateways": {"4111111111111111": 0.1}}}}, ConfigurationError),
+        ({"strategies": {"4111111111111111": "round_robin"}}, ConfigurationError),
+    ],
+    ids=["rule", "limit", "budget", "strategy"],
+)
 @virtual
-async def test_a_card_number_is_never_kept():
+async def test_a_card_number_is_never_kept(changes, error):
     async with World().engine() as aegis:
-        with pytest.raises(CardDataError) as raised:
-            await aegis.configure(limits={"4111111111111111": {"rate_per_s": 1}}, **SAID)
+        with pytest.raises(error) as raised:
+            await aegis.configure(**changes, **SAID)
         history = await aegis.configuration_history()
 
     assert "4111111111111111" not in str(raised.value)

@@ -82,6 +82,20 @@ async def test_what_a_listener_raises_is_logged_with_its_name_and_the_next_event
 
 
 @virtual
+async def test_a_listener_that_always_raises_is_counted_and_does_not_fill_the_log(caplog):
+    world = World()
+    engine = world.engine()
+    engine.hooks.event_listener(name="broken", is_quick=True)(lambda context: 1 / 0)
+    async with engine as aegis:
+        for number in range(20):
+            await aegis.pay(**order(f"order-{number}"))
+        await elapse(1)
+        (report,) = aegis.hooks.list()
+    assert (report.called, report.failed) == (80, 80)
+    assert caplog.text.count("hook_failed") == 1
+
+
+@virtual
 async def test_what_a_listener_cannot_take_is_dropped_and_counted(monkeypatch):
     monkeypatch.setattr(telling, "QUEUE_MAX", 3)
     world, go = World(), asyncio.Event()

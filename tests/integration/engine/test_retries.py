@@ -192,16 +192,21 @@ async def last_decision(world, payment):
     return [event for event in events if hasattr(event, "decision")][-1].decision
 
 
+@pytest.mark.parametrize(
+    ("asked", "why"), [(None, "the retry waits for alpha"), ("alpha", "the request asks for alpha")]
+)
 @virtual
-async def test_a_wait_for_one_gateway_goes_to_no_other():
+async def test_a_wait_for_one_gateway_goes_to_no_other_and_the_record_says_who_wanted_that(asked, why):
     world = World()
     world.gateways = []
     alpha, beta = answering("alpha", FUNDS, world=world), answering("beta", world=world)
     async with engine(world, alpha, beta, retry=later(), routing="cost_optimised") as aegis:
-        payment = await aegis.pay(**order())
+        payment = await aegis.pay(**order(gateway=asked))
         ended = await until_settled(aegis, payment.id, within_s=2 * WAIT_S)
     assert [attempt.gateway for attempt in ended.attempts] == ["alpha", "alpha"]
     assert beta.requests == []
+    dropped = {each.gateway: each.dropped for each in (await last_decision(world, ended)).candidates}
+    assert dropped == {"alpha": None, "beta": why}
 
 
 @virtual

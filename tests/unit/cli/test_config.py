@@ -64,9 +64,76 @@ def test_a_mapping_set_in_part_names_where_its_part_was_set():
 
 
 def test_check_says_that_a_file_can_be_used(file):
-    done = run("check", file, AEGISPAY_ROUTNG="not asked")
+    done = run("check", file)
 
     assert (done.exit_code, done.output) == (0, f"{file}: sets 2 settings, all of them usable\n")
+
+
+def test_check_names_the_variables_that_it_does_not_look_at(file):
+    done = run("check", file, AEGISPAY_ROUTNG="not asked", AEGISPAY_ALLOW_CHAOS="1")
+
+    assert (done.exit_code, done.output.splitlines()) == (
+        0,
+        [
+            f"{file}: sets 2 settings, all of them usable",
+            "not looked at without --environment: AEGISPAY_ROUTNG",
+        ],
+    )
+
+
+def test_check_takes_the_environment_in_when_it_is_told_to(file):
+    good = run("check", file, "--environment", AEGISPAY_SHUTDOWN_S="4")
+    bad = run("check", file, "--environment", AEGISPAY_ROUTNG="x")
+
+    assert (good.exit_code, good.output) == (0, f"{file}: sets 3 settings, all of them usable\n")
+    assert (bad.exit_code, bad.output.splitlines()[0]) == (
+        2,
+        "aegispay: AEGISPAY_ROUTNG: routng: is not known; did you mean routing?",
+    )
+
+
+def test_check_lists_gateways_that_there_are_not(tmp_path):
+    path = tmp_path / "typo.yaml"
+    path.write_text(
+        "limits: {alfa: {rate_per_s: 1}, beta: {rate_per_s: 1}}\nrouting: cost_optimised\n", encoding="utf-8"
+    )
+
+    wrong = run("check", str(path), "--gateways", "alpha,beta")
+    right = run("check", str(path), "--gateways", "alfa,beta")
+
+    assert (wrong.exit_code, wrong.output.splitlines()) == (
+        1,
+        [
+            "limits.alfa: no gateway is called alfa; did you mean alpha?",
+            f"{path}: sets 2 settings, 1 unknown gateway",
+        ],
+    )
+    assert (right.exit_code, right.output) == (0, f"{path}: sets 2 settings, all of them usable\n")
+
+
+def test_every_problem_has_a_line_of_its_own(tmp_path):
+    path = tmp_path / "wrong.yaml"
+    path.write_text(
+        "retry:\n  rules:\n    - action: fail\n      reason: insuficient_funds\n"
+        "    - action: fail\n      attempts_max: 0\nroutng: x\n",
+        encoding="utf-8",
+    )
+
+    meant = "is not known; did you mean insufficient_funds? (got 'insuficient_funds')"
+    assert run("check", str(path)).output.splitlines()[:3] == [
+        f"aegispay: {path}:4: retry.rules[0].reason: {meant}",
+        f"aegispay: {path}:6: retry.rules[1].attempts_max: use a whole number, 1 or more (got 0)",
+        f"aegispay: {path}:7: routng: is not known; did you mean routing?",
+    ]
+
+
+def test_more_problems_than_anybody_mends_at_once_are_counted(tmp_path):
+    path = tmp_path / "wrong.yaml"
+    path.write_text("".join(f"x{number}: 1\n" for number in range(103)), encoding="utf-8")
+
+    lines = run("check", str(path)).output.splitlines()
+
+    assert (len(lines), lines[100]) == (102, "aegispay: and 3 more")
 
 
 @pytest.mark.parametrize("command", ["check", "show"])

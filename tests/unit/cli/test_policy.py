@@ -45,7 +45,7 @@ def test_by_default_missing_money_ends_the_payment():
         "after attempt 1: the payment fails, because the answer is final for this payment method",
         "bounds: 3 attempts in all, none later than 14 days after the first",
         "network cap: none, because a card without a known brand has no network here",
-        "retry budget: attempts after the first are at most 20% of first attempts, or 100 in 1 minute",
+        "retry budget: attempts after the first are at most 100 plus 20% of first attempts, in 1 minute",
     ]
 
 
@@ -61,7 +61,7 @@ def test_a_policy_of_ones_own_is_explained_with_its_delays_and_why(tmp_path):
         "after attempt 4: the payment fails, because 4 of 4 attempts were made",
         "bounds: 4 attempts in all, none later than 10 days after the first",
         "network cap: visa: 20 in 1 day, 20 in 30 days, for one card over all payments",
-        "retry budget: attempts after the first are at most 20% of first attempts, or 100 in 1 minute",
+        "retry budget: attempts after the first are at most 100 plus 20% of first attempts, in 1 minute",
     ]
 
 
@@ -75,7 +75,7 @@ def test_a_networks_advice_is_named():
     lines = explained(*asked, "--advice", "24")
     ended = f"{END}, because mastercard advice 24: try again after 1 hour; puts_off_on_advice is off"
     assert lines[2:4] == [
-        "network: mastercard advice 24: try again after 1 hour, after 1 hour",
+        "network: mastercard advice 24: try again after 1 hour",
         ended,
     ]
 

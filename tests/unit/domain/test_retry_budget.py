@@ -82,6 +82,8 @@ def test_first_attempts_are_never_refused():
         ({"floor": True}, "floor"),
         ({"window_s": 0.0}, "window_s"),
         ({"gateways": {"beta": -0.1}}, "gateways.beta"),
+        ({"gateways": {"Bad Name": 0.1}}, "gateways"),
+        ({"gateways": {5: 0.1}}, "gateways"),
     ],
 )
 def test_a_budget_that_cannot_be_kept_is_refused(changes, field):

@@ -38,6 +38,7 @@ def order(strategy: RoutingStrategy, *snapshots: GatewaySnapshot, turn: int = 0,
 
 INELIGIBLE = {
     "the request asks for beta": (gateway("alpha"), request(forced="beta")),
+    "the retry waits for beta": (gateway("alpha"), request(forced="beta", is_forced_by_retry=True)),
     "already tried": (gateway("alpha"), request(excluded=frozenset({"alpha"}))),
     "disabled by an operator": (gateway("alpha", is_enabled=False), request()),
     "does not take card": (

@@ -82,7 +82,7 @@ ARM = {"name": "a", "strategy": "round_robin"}
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"arms": [ARM]}, "arms: tuple should have at least 2 items"),
+        ({"arms": [ARM]}, "arms: use at least 2 items"),
         ({"arms": [ARM, ARM]}, "give every arm another name"),
         (
             {"arms": [ARM | {"weight": 0}, {**ARM, "name": "b", "weight": 0}]},
@@ -94,7 +94,7 @@ ARM = {"name": "a", "strategy": "round_robin"}
         ),
         ({"arms": [ARM, {"name": "b", "strategy": "magic"}]}, r"arms\[1\]\.strategy: the strategy is not known"),
         ({"arms": [ARM, {"name": "4111111111111111", "strategy": "thompson"}]}, r"arms\[1\]\.name: looks like a card"),
-        ({"arms": [ARM | {"name": f"a{n}"} for n in range(21)]}, "arms: tuple should have at most 20 items"),
+        ({"arms": [ARM | {"name": f"a{n}"} for n in range(21)]}, "arms: use at most 20 items"),
         ({"arms": [ARM, ARM | {"name": "b"}], "experiment": "two words"}, "experiment: use 1 to 64 of a-z"),
     ],
 )

@@ -81,10 +81,10 @@ def test_the_groups_have_as_many_members_as_they_should():
     [
         ({"gateways": {"UK": ["a"]}}, r"gateways: use countries .* or regions \(AFRICA, .*\), not UK"),
         ({"gateways": {"GB": ["a"]}, "regions": {"BRITAIN": ["UK"]}}, "regions: use countries .* not UK"),
-        ({"gateways": {"GB": []}}, r"gateways\.GB: tuple should have at least 1 item"),
-        ({"gateways": {"GB": "alpha"}}, r"gateways\.GB: must be a valid tuple"),
+        ({"gateways": {"GB": []}}, r"gateways\.GB: use at least 1 item"),
+        ({"gateways": {"GB": "alpha"}}, r"gateways\.GB: must be a list"),
         ({"gateways": {"GB": ["No Name"]}}, r"gateways\.GB\[0\]: use 1 to 64 of a-z"),
-        ({"gateways": {}}, "gateways: dictionary should have at least 1 item"),
+        ({"gateways": {}}, "gateways: use at least 1 item"),
         ({"gateways": {"GB": ["a"]}, "countries": {}}, "countries: is not known"),
         ({}, "gateways: is missing"),
     ],

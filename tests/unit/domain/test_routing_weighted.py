@@ -79,9 +79,9 @@ def test_a_hooks_wish_goes_before_the_lot():
         ({"alpha": True}, r"weights\.alpha: must be a valid number"),
         ({"alpha": "70"}, r"weights\.alpha: must be a valid number"),
         ({"Alpha": 1}, r"weights\.Alpha: use 1 to 64 of a-z"),
-        ({}, "weights: dictionary should have at least 1 item"),
-        ({f"g{n}": 1 for n in range(201)}, "weights: dictionary should have at most 200 items"),
-        (None, "weights: must be a valid dictionary"),
+        ({}, "weights: use at least 1 item"),
+        ({f"g{n}": 1 for n in range(201)}, "weights: use at most 200 items"),
+        (None, "weights: must be a mapping"),
     ],
 )
 def test_weights_that_make_no_sense_are_refused_by_name(weights, said):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aegispay.cli.gateways import GatewayEntry
+from aegispay.cli.gateways import SimulatedEntry
 from aegispay.gateways import holding
 from aegispay.gateways.script import DECLINES, FAULTS, PARTIAL_TOKEN, REQUIRES_ACTION_TOKEN, Fault
 
@@ -38,7 +38,7 @@ def test_the_docs_name_kind_and_reason_of_every_decline(token):
 def test_every_setting_of_a_gateway_file_is_in_the_docs_and_no_other():
     listed = set(re.findall(r"^\| `(\w+)` \|", section("In a file for the command line"), flags=re.MULTILINE))
 
-    assert listed == set(GatewayEntry.model_fields)
+    assert listed == set(SimulatedEntry.model_fields)
 
 
 def test_every_fault_that_can_be_ordered_is_in_the_docs():

@@ -56,10 +56,10 @@ def test_where_it_does_not_hold_nothing_is_said_against_the_payment():
         ([data(), data(then={"block": "a", "review": "b"})], "hooks[1].then: say exactly one of"),
         ([data(then={"prefer": ["beta"]})], "hooks[0].then: a fraud_check hook can say allow, block, review"),
         ([data(kind="routing_strategy")], "hooks[0].then: a routing_strategy hook can say prefer"),
-        ([data(then={"block": {"reason": "x", "score": 7}})], "hooks[0].then.block"),
+        ([data(then={"block": {"reason": "x", "score": 7}})], "hooks[0].then.block.score: use a number"),
         ([data(kind="enrichment")], "hooks[0].kind"),
         ([data(when={"field": "amont", "operator": "equals", "value": 1})], "hooks[0].when.field: is not known"),
-        ([data(name="Bad Name")], "hooks.name: use 1 to 64"),
+        ([data(name="Bad Name")], "hooks[0].name: use 1 to 64"),
         ([data(priority="high")], "hooks[0].priority"),
         ([data()] * 201, "hooks"),
     ],
@@ -82,9 +82,23 @@ def test_a_file_is_named_with_what_is_wrong_in_it(tmp_path):
     assert (hook.name, hook.kind, hook.is_quick, hook.closes) == ("rule", HookKind.FRAUD_CHECK, True, True)
 
 
-def test_two_hooks_of_one_name_are_refused_when_they_are_registered():
-    with pytest.raises(ConfigurationError, match=r"hooks\.rule\.name"):
-        Hooks(hooks_from_data([data(), data()]))
+def test_two_hooks_of_one_name_are_refused_with_the_line_of_the_second(tmp_path):
+    path = tmp_path / "hooks.yaml"
+    one = "{name: rule, kind: fraud_check, when: {field: currency, operator: equals, value: USD}, then: {block: no}}"
+    path.write_text("\n".join(["hooks:", f"- {one}", f"- {one.replace('rule', 'other')}", f"- {one}"]))
+    with pytest.raises(ConfigurationError) as refused:
+        hooks_from_file(path)
+    said = "hooks[2].name: hooks[0] has this name already; give each its own (got 'rule')"
+    assert str(refused.value) == f"{path}:4: {said}"
+
+
+def test_all_that_is_wrong_in_one_hook_is_told_at_once_each_with_its_path():
+    wrong = data(name="a b", then={"block": {"reason": "", "score": 3}}, priority=1.5)
+    with pytest.raises(ConfigurationError) as refused:
+        hooks_from_data([wrong])
+    assert [error.field for error in refused.value.errors] == [
+        "hooks[0].name", "hooks[0].then.block.reason", "hooks[0].then.block.score", "hooks[0].priority",
+    ]  # fmt: skip
 
 
 def test_a_hook_that_is_not_enabled_is_registered_and_waits():

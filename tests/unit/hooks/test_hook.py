@@ -201,6 +201,41 @@ def test_every_kind_has_a_decorator(kind):
     assert report.kind.value == ("lifecycle" if kind in {"before", "after"} else kind)
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "pre_validation", "post_validation", "routing_strategy", "enrichment", "event_listener", "metrics_collector",
+        "error_handler", "custom_validation", "before", "after", "fraud_check",
+    ],
+)  # fmt: skip
+def test_a_decorator_without_its_parentheses_says_so(kind):
+    hooks = Hooks()
+    with pytest.raises(ConfigurationError, match=rf"hooks\.{kind}: write @hooks\.{kind}\(.*\) with parentheses"):
+        getattr(hooks, kind)(quiet)
+    assert len(hooks) == 0
+
+
+@pytest.mark.parametrize("kind", ["fraud_chek", 5])
+def test_a_kind_that_does_not_exist_is_refused_with_those_that_do(kind):
+    with pytest.raises(ConfigurationError, match=r"kind: use one of pre_validation, .*, fraud_check"):
+        Hooks().list(kind)
+
+
+def test_who_takes_part_is_logged_when_it_changes(caplog):
+    caplog.set_level("INFO", logger="aegispay.hooks")
+    hooks = Hooks([hook(name="fraud", kind="fraud_check", on_failure="closed")])
+    for change in (hooks.disable, hooks.disable, hooks.enable, hooks.remove):
+        change("fraud")
+    said = [(record.levelname, record.getMessage()) for record in caplog.records]
+    assert said == [
+        (level, f"event='{event}' hook='fraud' kind='fraud_check'")
+        for level, event in (
+            ("INFO", "hook_registered"), ("WARNING", "hook_disabled"), ("WARNING", "hook_enabled"),
+            ("WARNING", "hook_removed"),
+        )
+    ]  # fmt: skip
+
+
 def test_whether_there_is_anybody_to_ask_follows_every_change():
     hooks = Hooks()
     nobody = hooks.interests

@@ -114,7 +114,7 @@ def test_due_walks_the_timers_in_order(database):
 def test_unfinished_searches_the_two_states_and_sorts_only_them(database):
     steps = plan(database, sql.UNFINISHED)
     assert steps == [
-        "SEARCH payments USING COVERING INDEX payments_state (state=?)",
+        "SEARCH payments USING INDEX payments_state (state=?)",
         "CORRELATED SCALAR SUBQUERY 1",
         "SEARCH parking USING PRIMARY KEY (payment_id=?)",
         "USE TEMP B-TREE FOR ORDER BY",
