@@ -86,7 +86,7 @@ def dry_run(
         strategy = load_rules(file)
         found = asyncio.run(_judge_all(database, strategy))
         if as_json:
-            out.print(json.dumps(_as_json(found)), soft_wrap=True)
+            out.print(json.dumps(_as_json(found, strategy)), soft_wrap=True)
         else:
             _print(found, strategy)
 
@@ -105,6 +105,10 @@ def _print(found: DryRun, strategy: RuleBased) -> None:
     )
     if found.untouched:
         err.print(f"{_counted(found.untouched, 'payment')} named a strategy of their own, which no rule touches")
+    unheard_of = found.unheard_of(strategy)
+    if unheard_of:
+        text = f"no stored payment could go to {', '.join(unheard_of)}: the rules name them, and no record does"
+        err.print(printable(text, longest=1_000), soft_wrap=True)
     if found.undecided:
         kind = strategy.otherwise.title()
         text = f"no rule decides {_counted(found.undecided, 'payment')}, and the record lacks what {kind} looks at"
@@ -135,13 +139,14 @@ def _amounts(flow: Flow) -> list[str]:
     ]
 
 
-def _as_json(found: DryRun) -> dict[str, object]:
+def _as_json(found: DryRun, strategy: RuleBased) -> dict[str, object]:
     return {
         "payments": found.payments,
         "unchanged": found.unchanged,
         "undecided": found.undecided,
         "untouched": found.untouched,
         "by_rule": found.by_rule,
+        "unknown_gateways": found.unheard_of(strategy),
         "flows": [
             {
                 "from": before,

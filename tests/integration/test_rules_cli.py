@@ -102,6 +102,17 @@ def test_a_dry_run_says_what_would_move(paid):
     assert [line.split() for line in lines[-2:]] == [["large", "3"], ["larger", "0"]]
 
 
+def test_a_dry_run_names_the_gateways_that_no_record_knows(paid):
+    (paid / "strange.yaml").write_text(RULES.replace("gateway: beta", "gateways: [aurora, beta, corona]"))
+    done = aegispay(paid, "rules", "dry-run", "strange.yaml")
+    assert (done.returncode, done.stderr) == (
+        0,
+        "no stored payment could go to aurora, corona: the rules name them, and no record does\n",
+    )
+    as_json = json.loads(aegispay(paid, "rules", "dry-run", "strange.yaml", "--json").stdout)
+    assert as_json["unknown_gateways"] == ["aurora", "corona"]
+
+
 def test_a_dry_run_as_json(paid):
     done = aegispay(paid, "rules", "dry-run", "rules.yaml", "--json")
     found = json.loads(done.stdout)
@@ -112,6 +123,7 @@ def test_a_dry_run_as_json(paid):
         "undecided": 0,
         "untouched": 0,
         "by_rule": {"large": 3, "larger": 0},
+        "unknown_gateways": [],
         "flows": [
             {"from": "alpha", "to": "beta", "payments": 3, "amounts_minor": {"USD": 5100}, "reasons": {"rule large": 3}}
         ],
@@ -131,10 +143,10 @@ def test_a_dry_run_leaves_every_file_as_it_was(paid):
 
 
 def test_a_dry_run_says_what_the_record_cannot_tell(paid):
-    (paid / "latency.yaml").write_text("rules: []\notherwise: lowest_latency\n")
-    done = aegispay(paid, "rules", "dry-run", "latency.yaml")
+    (paid / "cost.yaml").write_text("rules: []\notherwise: cost_optimised\n")
+    done = aegispay(paid, "rules", "dry-run", "cost.yaml")
     assert done.returncode == 0
-    assert "no rule decides 20 payments, and the record lacks what lowest latency looks at" in done.stderr
+    assert "no rule decides 20 payments, and the record lacks what cost optimised looks at" in done.stderr
     assert done.stdout.startswith("20 payments with a first attempt: 0 would move, 0 stay")
 
 

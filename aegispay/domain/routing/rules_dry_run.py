@@ -68,6 +68,7 @@ class DryRun:
         by_rule: how many payments each enabled rule would decide.
         undecided: payments that no rule decides, where the record lacks the numbers that `otherwise` looks at.
         untouched: payments that named their own strategy.
+        gateways: names of all that stand in any record, eligible or not.
     """
 
     payments: int = 0
@@ -76,6 +77,12 @@ class DryRun:
     untouched: int = 0
     flows: dict[tuple[str, str], Flow] = field(default_factory=dict)
     by_rule: dict[str, int] = field(default_factory=dict)
+    gateways: set[str] = field(default_factory=set)
+
+    def unheard_of(self, rules: RuleBased) -> list[str]:
+        """Return the gateways that enabled rules name and no record does: nothing could move to them."""
+        named = dict.fromkeys(name for rule in rules.rules if rule.enabled for name in rule.targets)
+        return [name for name in named if name not in self.gateways] if self.payments else []
 
 
 def begin(rules: RuleBased) -> DryRun:
@@ -86,6 +93,7 @@ def begin(rules: RuleBased) -> DryRun:
 def judge(choice: PastChoice, rules: RuleBased, found: DryRun) -> None:
     """Decide one choice again by these rules, and count what comes of it."""
     found.payments += 1
+    found.gateways.update(candidate.gateway for candidate in choice.decision.candidates)
     if choice.names_strategy:
         found.untouched += 1
         return
@@ -112,9 +120,11 @@ def _has_numbers(choice: PastChoice, again: RoutingDecision, rules: RuleBased) -
         return False
     if choice.decision.strategy == rules.otherwise.kind:
         return True
-    wanted = rules.otherwise.facts(_SPECIMEN, choice.request)
-    recorded = {name for candidate in choice.decision.candidates for name in candidate.facts}
-    return recorded >= wanted.keys()
+    records = [candidate.facts for candidate in choice.decision.candidates if candidate.dropped is None]
+    # Of calls that nobody made there are no numbers to keep.
+    had_calls = any(facts.get("samples") != 0 for facts in records)
+    wanted = rules.otherwise.facts(_SPECIMEN if had_calls else _NEWCOMER, choice.request)
+    return {name for facts in records for name in facts} >= wanted.keys()
 
 
 _SPECIMEN = GatewaySnapshot(
@@ -127,3 +137,5 @@ _SPECIMEN = GatewaySnapshot(
     declines=1.0,
 )
 """A gateway that reports every number there is, to see which of them a strategy looks at."""
+_NEWCOMER = replace(_SPECIMEN, success_rate=None, latency_p50_s=None, samples=0)
+"""The same before its first call."""

@@ -65,6 +65,11 @@ def test_a_doubt_says_that_nobody_knows_and_when_it_is_asked_again():
     ]
 
 
+def test_who_let_a_payment_go_on_is_said_with_the_reason_where_one_was_given():
+    assert told(e.PaymentUnparked(at=b.NOW, operator="ann", reason="known")) == ["ann let it go on: known"]
+    assert told(e.PaymentUnparked(at=b.NOW, operator="ann")) == ["ann let it go on"]
+
+
 def test_a_resolution_says_where_the_certainty_comes_from():
     assert told(e.OutcomeResolved(at=b.NOW, number=1, evidence="lookup", detail="ref-1")) == [
         "attempt 1 at alpha is known now: the gateway was asked and knew (ref-1)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from aegispay.domain.contract import GatewayContract
+from aegispay.domain.contract import Fee, GatewayContract
 from aegispay.domain.routing import GatewaySnapshot, RoutingRequest, RoutingStrategy, draw_of, route
 from aegispay.domain.routing.rules import RuleBased
 from aegispay.domain.routing.rules_dry_run import DryRun, PastChoice, begin, judge
@@ -20,6 +20,7 @@ def choice(
     strategy: Any = RoutingStrategy.HIGHEST_SUCCESS_RATE,
     names_strategy: bool = False,
     probing: bool = False,
+    had_calls: bool = True,
     **changes: Any,
 ) -> PastChoice:
     asked = b.request(**changes)
@@ -41,6 +42,9 @@ def choice(
             wants_probe=probing,
         ),
     ]
+    if not had_calls:
+        priced = GatewayContract(fees=(Fee(fixed_minor=30),))
+        reports = [replace(each, contract=priced, samples=0, success_rate=None, latency_p50_s=None) for each in reports]
     payment_id = f"pay_{number}"
     decision = route(reports, request, strategy=strategy, draw=draw_of(payment_id, 1))
     return PastChoice(
@@ -126,6 +130,26 @@ def test_where_the_record_lacks_the_numbers_of_otherwise_it_says_so():
     assert run([choice(1)], otherwise="cost_optimised").undecided == 1
     assert run([choice(1)], otherwise="round_robin").undecided == 1
     assert run([choice(1, amount="2000.00")], TO_BETA, otherwise="lowest_latency").undecided == 0
+
+
+def test_a_record_from_before_the_first_call_lacks_no_numbers_of_calls():
+    record = choice(1, strategy=RuleBased(rules=[TO_BETA], otherwise="multi_objective"), had_calls=False)
+    found = run([record], TO_BETA, otherwise={"kind": "multi_objective", "margin": 0.5})
+    assert (found.undecided, found.unchanged) == (0, 1)
+    assert run([choice(1, had_calls=False)], otherwise="cost_optimised").undecided == 1
+    assert run([choice(1, strategy="round_robin", had_calls=False)], otherwise="lowest_latency").undecided == 1
+
+
+def test_gateways_that_rules_name_and_no_record_does_are_named():
+    rules = [
+        {"name": "a", "gateways": ["gamma", "beta", "delta"]},
+        {"name": "b", "weights": {"delta": 1, "unused": 0}},
+        {"name": "c", "gateway": "off", "enabled": False},
+    ]
+    strategy = RuleBased(rules=rules)
+    assert run([choice(1)], *rules).unheard_of(strategy) == ["gamma", "delta"]
+    assert run([choice(1, names_strategy=True)], *rules).unheard_of(strategy) == ["gamma", "delta"]
+    assert run([], *rules).unheard_of(strategy) == []
 
 
 def test_a_record_without_any_gateway_is_counted_to_neither_side():
