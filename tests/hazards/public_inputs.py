@@ -154,6 +154,27 @@ _INPUTS: dict[str, Call] = {
     "disable_gateway.reason": lambda p, s: p.aegis.disable_gateway("idle", reason=s),
     "enable_gateway.name": lambda p, s: p.aegis.enable_gateway(s),
     "gateway_metrics.name": lambda p, s: p.aegis.gateway_metrics(s),
+    "force_breaker.name": lambda p, s: p.aegis.force_breaker(s, state="closed", reason="r"),
+    "force_breaker.state": lambda p, s: p.aegis.force_breaker("idle", state=s, reason="r"),
+    "force_breaker.reason": lambda p, s: p.aegis.force_breaker("idle", state="closed", reason=s),
+    "force_breaker.operation": lambda p, s: p.aegis.force_breaker("idle", state="closed", reason="r", operation=s),
+    "reset_breaker.name": lambda p, s: p.aegis.reset_breaker(s),
+    "reset_breaker.operation": lambda p, s: p.aegis.reset_breaker("idle", operation=s),
+    "review_payment.payment_id": lambda p, s: p.aegis.review_payment(s, "accept", operator="o", reason="r"),
+    "review_payment.verdict": lambda p, s: p.aegis.review_payment(p.captured.id, s, operator="o", reason="r"),
+    "review_payment.operator": lambda p, s: p.aegis.review_payment(p.captured.id, "accept", operator=s, reason="r"),
+    "review_payment.reason": lambda p, s: p.aegis.review_payment(p.captured.id, "accept", operator="o", reason=s),
+    "configure.operator": lambda p, s: p.aegis.configure(routing="round_robin", operator=s, reason="r"),
+    "configure.reason": lambda p, s: p.aegis.configure(routing="round_robin", operator="o", reason=s),
+    "configure.expected_revision": lambda p, s: p.aegis.configure(operator="o", reason="r", expected_revision=s),
+    "configure.changes": lambda p, s: p.aegis.configure(limits={s: {}}, operator="o", reason="r"),
+    "configure.changes name": lambda p, s: p.aegis.configure(**{s: 1}, operator="o", reason="r"),
+    "configure.changes strategy": lambda p, s: p.aegis.configure(
+        routing={"kind": "weighted", "weights": {s: 1}}, operator="o", reason="r"
+    ),
+    "configure.changes words": lambda p, s: p.aegis.configure(
+        retry={"rules": [{"reason": "do_not_honor", "action": "fail", "why": f"as {s} said"}]}, operator="o", reason="r"
+    ),
 }
 
 _READ_ONLY: dict[str, Call] = {
@@ -165,10 +186,22 @@ _READ_ONLY: dict[str, Call] = {
     "complete_action.parameters": lambda p, s: p.aegis.complete_action(
         p.challenged.id, parameters={"payload": s, s: "x"}
     ),
+    "configuration_history.before": lambda p, s: p.aegis.configuration_history(before=s),
+    "configuration_history.limit": lambda p, s: p.aegis.configuration_history(limit=s),
+    "validate.name": lambda p, s: p.aegis.validate(s, {}),
+    "validate.value": lambda p, s: p.aegis.validate("nobody", s),
     **{f"list_payments.{name}": _listed(name) for name in FILTERS},
 }
 
+_ROUTE_FIELDS = {
+    name: change for name, change in _requests().items() if name.split(".")[0] not in {"retry_of", "return_url"}
+}
+
 INPUTS: tuple[Input, ...] = (
+    *(
+        Input(f"preview_route.{name}", _submitted("preview_route", change, "preview"))
+        for name, change in _ROUTE_FIELDS.items()
+    ),
     *(
         Input(f"{method}.{name}", _submitted(method, change, f"{method}-{number}"))
         for method in ("create_payment", "pay")

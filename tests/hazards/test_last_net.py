@@ -132,9 +132,11 @@ TEXTS = {
     "subscriptions": {"name"},
     "webhook_inbox": {"gateway", "notification_id", "digest", "data", "state"},
     "meta": {"name"},
+    "marks": {"key", "payment_id"},
+    "configurations": {"operator", "reason", "data", "digest"},
 }
-"""What could hold a card number. Names, keys and reasons are checked where they are given, notifications where they are
-read, causes are names of types; the rest is the engine's own.
+"""What could hold a card number. Names, keys, settings and reasons are checked where they are given, notifications
+where they are read, causes are names of types, keys of marks are keyed hashes; the rest is the engine's own.
 """
 
 

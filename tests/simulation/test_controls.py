@@ -34,10 +34,11 @@ def test_a_second_attempt_beside_an_open_one_is_seen(monkeypatch):
         payment = draft.payment
         if payment is None or payment.state not in charging._STARTABLE:
             return
-        decision = await self._choose(payment)
+        strategy = charging._strategy(payment, self._services.settings.of(payment))
+        decision = await self._choose(payment, strategy)
         if decision.order:
             gateway = self._services.gateways[decision.order[0]].gateway
-            charging.apply(draft, self._start(payment, gateway, decision))
+            charging.apply(draft, self._start(payment, gateway, decision, 0))
 
     def start(payment: Any, command: c.StartAttempt) -> Any:
         fields = ("at", "gateway", "operation_id", "idempotency_key", "request_digest", "deadline_at", "decision")

@@ -61,7 +61,7 @@ def test_a_few_seeds_hold_everything_that_the_simulation_is_for():
         "operation ended by operator": 2,
         "doubts left to people": 5,
         "refund_exceeds_captured": 10,
-        "capture_exceeds_authorized": 2,
+        "capture_exceeds_authorized": 1,
         "UnsupportedOperationError": 5,
         "lives": 3 * len(SEEDS),
         "answers": 500,
