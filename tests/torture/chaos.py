@@ -133,7 +133,7 @@ class Report:
             f"  not opened: {self.bare}",
             f"  warm: {self.warm}",
             f"  at rest: {self.rest}",
-            f"  closed: {self.closed}",
+            f"  closed: {self.closed.tasks} tasks, {self.closed.files} files",
             f"  the engine's process: {self.processor}",
             str(self.chaos),
         ]

@@ -10,6 +10,8 @@ import pytest
 from aegispay.chaos import ChaosPlan, GatewayError, When
 from tests.torture import breakage
 from tests.torture.chaos import Storm
+from tests.torture.chaos_load import pause
+from tests.torture.usage import Samples
 
 SEED = int(os.environ.get("TORTURE_SEED", "7"))
 
@@ -39,6 +41,22 @@ def test_through_a_storm_every_promise_holds_nothing_leaks_and_the_pace_comes_ba
     assert len(report.chaos.by_kind) >= 10
     assert report.provider_faults >= 20
     assert report.payments == 600
+
+
+@pytest.mark.parametrize(
+    ("memory_kb", "growth"),
+    [
+        ([*range(30), *[100] * 70], 1.0),
+        (range(100, 200), 194.5 / 137.5),
+        ([*[100] * 90, *[150] * 10], 1.5),
+        ([*[100] * 40, 900, *[100] * 59], 1.0),
+    ],
+    ids=["warmed up", "grows", "grew at the end", "a peak"],
+)
+def test_growth_is_the_end_compared_with_a_third_of_the_way(memory_kb, growth):
+    samples = Samples(pause, every_s=1.0)
+    samples.memory_kb = list(memory_kb)
+    assert samples.growth == pytest.approx(growth)
 
 
 @pytest.mark.usefixtures("unbroken")
