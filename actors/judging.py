@@ -8,6 +8,7 @@ from aegispay.actors.services import apply
 from aegispay.actors.verdicts import note, refuse
 from aegispay.domain import commands as c
 from aegispay.domain.draft import Draft
+from aegispay.domain.judgement import review_cause
 from aegispay.domain.request import PaymentRequest
 from aegispay.domain.state import PaymentState
 from aegispay.hooks.contexts import TransactionContext
@@ -50,7 +51,7 @@ async def is_let_through(desk: Desk, draft: Draft) -> bool:
         return False
     review = ruling.review
     if review is not None:
-        apply(draft, c.ParkPayment(at=at, cause=f"hook {review.hook} wants a review: {review.reason}"))
+        apply(draft, c.ParkPayment(at=at, cause=review_cause(review.hook, review.reason)))
         return False
     draft.marks.extend(services.hooks.marks(ruling, at))
     return True

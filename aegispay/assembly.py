@@ -22,6 +22,7 @@ from aegispay.actors.services import GatewayEntry, PaymentServices
 from aegispay.config import AegisPayConfig
 from aegispay.dispatch import Dispatcher
 from aegispay.domain.commands import RefusePayment
+from aegispay.domain.judgement import review_cause
 from aegispay.domain.keys import payment_of
 from aegispay.domain.notification import Notification
 from aegispay.domain.payment import Payment
@@ -35,7 +36,7 @@ from aegispay.hooks.registry import Hooks
 from aegispay.hooks.runner import HookRunner
 from aegispay.inbox import Inbox
 from aegispay.log import log_report, logger
-from aegispay.parking import ParkingLot, review_cause
+from aegispay.parking import ParkingLot
 from aegispay.ports import Clock, EventStore, Gateway
 from aegispay.recovery import Recovery
 from aegispay.registry import GatewayRegistry
@@ -313,7 +314,8 @@ class Assembly:
     def _committed(self, payment: Payment) -> None:
         self.waiters.changed(payment)
         if payment.is_parked and payment.review is not None and payment.id not in self.parking:
-            self._spawn_task(self.parking.park(payment.id, cause=review_cause(payment.review), is_review=True))
+            cause = review_cause(payment.review.hook, payment.review.reason)
+            self._spawn_task(self.parking.park(payment.id, cause=cause, is_review=True))
         if payment.state.is_final:
             self._finished.append(payment.id)
             if len(self._finished) > self._config.finished_kept:

@@ -10,7 +10,6 @@ from typing import Any
 from aegispay.domain import commands as c
 from aegispay.domain.draft import Draft
 from aegispay.domain.events import Event
-from aegispay.domain.judgement import Judgement
 from aegispay.domain.outcome import Reason
 from aegispay.domain.payment import Payment
 from aegispay.domain.projection import project
@@ -153,11 +152,6 @@ def is_review_open(payment: Payment) -> bool:
 def review_refusal(*, at: datetime, operator: str, reason: str) -> c.RefusePayment:
     """Return the end of a payment that a person refuses."""
     return c.RefusePayment(at=at, reason=Reason.RISK_REFUSED, code="review", message=f"{operator} refused it: {reason}")
-
-
-def review_cause(judgement: Judgement) -> str:
-    """Say which hook wants a person to decide, and why."""
-    return f"hook {judgement.hook} wants a review: {judgement.reason}"
 
 
 def _error(parking: Parking) -> PaymentParkedError:

@@ -24,3 +24,8 @@ class Judgement:
     reason: str = ""
     score: float | None = None
     has_failed: bool = False
+
+
+def review_cause(hook: str, reason: str) -> str:
+    """Say which hook wants a person to decide, and why."""
+    return f"hook {hook} wants a review: {reason}"

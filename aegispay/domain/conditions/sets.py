@@ -4,28 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
-
-
-class ValueSet(Protocol):
-    """A set of values of one field."""
-
-    def __and__(self, other: Self) -> Self:
-        """Return what is in both."""
-        ...
-
-    def __invert__(self) -> Self:
-        """Return what is not in it."""
-        ...
-
-    def __le__(self, other: Self) -> bool:
-        """Return whether every value of it is in the other."""
-        ...
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether no value is in it."""
-        ...
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
