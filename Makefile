@@ -9,7 +9,7 @@ SEED ?= 7
 $(BIN)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(INSTALL) --upgrade "pip>=25.1"
-	$(INSTALL) --editable ".[cli,sandbox,speed]" --group test
+	$(INSTALL) --editable ".[cli,otel,prometheus,sandbox,speed,webhooks]" --group test
 	touch $@
 
 $(BIN)/.installed-checks: $(BIN)/.installed

@@ -282,6 +282,7 @@ class StoreWrite(StrEnum):
     INBOX_MERGED = "inbox_merged"
     INBOX_POSTPONE = "inbox_postpone"
     SAVE_GATEWAY = "save_gateway"
+    ADVANCE = "advance"
 
 
 class _StoreFault(FaultBase):

@@ -14,6 +14,7 @@ from aegispay.domain.projection import PaymentRow
 from aegispay.domain.state import PaymentState
 from aegispay.ports.configuration import ConfigurationRecord
 from aegispay.ports.marks import Mark
+from aegispay.ports.outbox import OutboxStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +172,7 @@ class StoreReport:
     problems: tuple[str, ...] = field(default=())
 
 
-class EventStore(Protocol):
+class EventStore(OutboxStore, Protocol):
     """The log of events, the table of payments and what belongs to them.
 
     Every method may raise `StoreError`. `append` distinguishes what the caller must know:

@@ -28,13 +28,14 @@ from aegispay.ports import (
 from aegispay.storage.chain import GENESIS, link
 from aegispay.storage.memory_inbox import MemoryInbox
 from aegispay.storage.memory_marks import MemoryMarks
+from aegispay.storage.memory_outbox import MemoryOutbox
 from aegispay.storage.queries import LIMIT_MAX, checked_limit, read_cursor, write_cursor
 from aegispay.storage.rows import to_us
 
 T = TypeVar("T")
 
 
-class MemoryStore:
+class MemoryStore(MemoryOutbox):
     """An `EventStore` that lives as long as the object; closing and opening it again keeps everything.
 
     Args:
@@ -52,6 +53,7 @@ class MemoryStore:
         salt: bytes | None = None,
         faults: Callable[[str], None] | None = None,
     ) -> None:
+        super().__init__()
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._salt = salt if salt is not None else hashlib.sha256(b"aegispay memory store").digest()
         self.faults = faults

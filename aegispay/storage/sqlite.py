@@ -39,12 +39,14 @@ from aegispay.storage import statements as sql
 from aegispay.storage.appends import Write
 from aegispay.storage.batching import Batcher
 from aegispay.storage.connection import BUSY_S, connect, on_thread, raw
+from aegispay.storage.foreign_sql import ForeignSql
 from aegispay.storage.inbox_rows import entry_values, read_sound_entries
 from aegispay.storage.location import locate
 from aegispay.storage.lock import FileLock
 from aegispay.storage.migrations import check_version, migrate, raise_epoch
 from aegispay.storage.queries import checked_limit, list_statement, write_cursor
 from aegispay.storage.rows import from_us, read_event, read_row, to_us
+from aegispay.storage.sqlite_outbox import SqliteOutbox
 from aegispay.storage.writer import FaultHook, Request, Statements, Writer
 
 _COMMIT_MAX = 500
@@ -56,7 +58,7 @@ _CHECKED_BYTES_MAX = 8 * 1024 * 1024
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
-class SqliteStore:
+class SqliteStore(SqliteOutbox):
     """An `EventStore` in one SQLite file.
 
     Args:
@@ -85,6 +87,7 @@ class SqliteStore:
         self._is_read_only = read_only
         self._busy_s = busy_s
         self._faults = faults
+        self._foreign = ForeignSql(self._path)
         self._lock: FileLock | None = None
         self._salt = b""
         self._reader: aiosqlite.Connection | None = None
@@ -124,6 +127,7 @@ class SqliteStore:
                 self._writer = await on_thread(self._writing, self._prepare, raw(self._writing))
             self._reader = await connect(self._path, read_only=True, busy_s=self._busy_s)
             self._salt = await on_thread(self._reader, self._read_salt, raw(self._reader))
+            self._foreign = ForeignSql(self._path)
         except BaseException as error:
             await self._disconnect()
             if isinstance(error, sqlite3.Error):
@@ -160,6 +164,7 @@ class SqliteStore:
     async def _disconnect(self) -> None:
         connections = (self._reader, self._writing)
         self._reader = self._writing = self._writer = None
+        self._foreign.close()
         for connection in connections:
             if connection is not None:
                 await connection.close()

@@ -10,6 +10,7 @@ from typing import Any
 from aegispay.errors import CommitUnknownError, FencedError, StoreError, StoreUnavailableError
 from aegispay.storage.appends import AppendBatch, Write
 from aegispay.storage.migrations import read_epoch
+from aegispay.storage.outbox import Advance, OverrunError, overrun
 
 FaultHook = Callable[[str], None]
 """Called with the name of a point in the commit; what it raises happens there. For tests."""
@@ -30,7 +31,7 @@ class Statements:
         return f"<Statements {len(self.statements)}>"
 
 
-Request = Write | Statements
+Request = Write | Statements | Advance
 
 _REFUSALS = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY})
 """Failures of a COMMIT before its last page was written. After any other one, what was written may yet count."""
@@ -64,7 +65,8 @@ class Writer:
     def commit(self, requests: Sequence[Request], recorded_at_us: int) -> list[Any]:
         """Write all that fit in one transaction; return each one's answer, or why it was not written.
 
-        A `Write` is answered with its stream's new version, `Statements` with the rows of each statement.
+        A `Write` is answered with its stream's new version, `Statements` with the rows of each statement, an `Advance`
+        with whether it was made.
 
         Raises:
             FencedError: another engine owns the file now; nothing was written.
@@ -94,9 +96,16 @@ class Writer:
     def _write_all(self, requests: Sequence[Request], recorded_at_us: int) -> list[Any]:
         try:
             return self._write(requests, recorded_at_us)
+        except OverrunError as over:
+            self._begin()
+            return self._write_without(over.advance, requests, recorded_at_us)
         except _UNFIT:
             self._begin()
             return [self._write_alone(request, recorded_at_us) for request in requests]
+
+    def _write_without(self, refused: Advance, requests: Sequence[Request], recorded_at_us: int) -> list[Any]:
+        others = iter(self._write_all([each for each in requests if each is not refused], recorded_at_us))
+        return [overrun(refused.progress.subscriber) if each is refused else next(others) for each in requests]
 
     def _write_alone(self, request: Request, recorded_at_us: int) -> Any:
         self._database.execute("SAVEPOINT alone")
@@ -112,13 +121,15 @@ class Writer:
         payment_ids = [request.append.payment_id for request in requests if isinstance(request, Write)]
         batch = AppendBatch(self._database, payment_ids, recorded_at_us)
         answers = [
-            batch.add(request) if isinstance(request, Write) else self._run(request.statements) for request in requests
+            batch.add(request) if isinstance(request, Write) else self._run(request) for request in requests
         ]
         batch.flush()
         return answers
 
-    def _run(self, statements: Sequence[tuple[str, tuple[Any, ...]]]) -> list[list[Any]]:
-        return [self._database.execute(statement, parameters).fetchall() for statement, parameters in statements]
+    def _run(self, request: Statements | Advance) -> Any:
+        if isinstance(request, Advance):
+            return request.run(self._database)
+        return [self._database.execute(statement, values).fetchall() for statement, values in request.statements]
 
     def _finish(self) -> None:
         try:

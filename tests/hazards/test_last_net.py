@@ -129,14 +129,17 @@ TEXTS = {
     "parking": {"payment_id", "cause"},
     "recoveries": {"payment_id"},
     "gateways": {"name", "data"},
-    "subscriptions": {"name"},
+    "subscribers": {"name", "kind", "disabled"},
+    "deliveries": {"subscriber", "payment_id", "state", "error"},
+    "webhook_attempts": {"endpoint", "event_id", "error"},
     "webhook_inbox": {"gateway", "notification_id", "digest", "data", "state"},
     "meta": {"name"},
     "marks": {"key", "payment_id"},
     "configurations": {"operator", "reason", "data", "digest"},
 }
 """What could hold a card number. Names, keys, settings and reasons are checked where they are given, notifications
-where they are read, causes are names of types, keys of marks are keyed hashes; the rest is the engine's own.
+where they are read, causes are names of types, keys of marks are keyed hashes, errors of deliveries are masked where
+they are caught; the rest is the engine's own.
 """
 
 

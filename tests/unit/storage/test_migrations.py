@@ -47,8 +47,8 @@ def test_an_empty_file_becomes_todays_schema_marked_as_ours(tmp_path):
         assert version(database) == SCHEMA_VERSION == len(STEPS)
         assert database.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
         assert tables(database) == {
-            "events", "payments", "parking", "recoveries", "gateways", "subscriptions", "webhook_inbox", "meta",
-            "marks", "configurations",
+            "events", "payments", "parking", "recoveries", "gateways", "webhook_inbox", "meta", "marks",
+            "configurations", "subscribers", "deliveries", "webhook_attempts", "sqlite_sequence",
         }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from tests.contracts.stores import APPROVE, CHARGE, DOUBT, Stream, entry, write
 from tests.unit.storage.disk import on_disk
 
 ASKED_AGAIN = b.NOW + timedelta(minutes=10)
-TABLES = ("events", "payments", "parking", "recoveries", "gateways", "subscriptions", "meta")
+TABLES = ("events", "payments", "parking", "recoveries", "gateways", "meta")
 
 
 @pytest.fixture

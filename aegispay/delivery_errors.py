@@ -1,0 +1,71 @@
+"""What can be wrong with handing events on, and with forgetting a customer."""
+
+from __future__ import annotations
+
+from aegispay.errors import AegisPayError, FieldError, RequestError, StoreError, ValidationError
+
+
+class DuplicateSubscriberError(RequestError):
+    """Another subscription of this engine has the name already."""
+
+    hint = "Give each subscription a name of its own, or unsubscribe the other one first."
+
+
+class UnknownSubscriberError(RequestError):
+    """No subscriber has this name."""
+
+    hint = "`subscriptions()` lists every name, `aegispay subscriptions` too."
+
+
+class CursorAheadError(AegisPayError):
+    """A subscriber has read further than the log goes: the database is older than the subscriber.
+
+    Attributes:
+        subscriber: its name. position: where it stands. end: the last position in the log.
+    """
+
+    hint = (
+        "A backup was restored. Unsubscribe the name with forget=True, and subscribe again from a position from which "
+        "its consumer can bear to get events once more."
+    )
+
+    def __init__(self, *, subscriber: str, position: int, end: int) -> None:
+        self.subscriber = subscriber
+        self.position = position
+        self.end = end
+        super().__init__(f"{subscriber} has read up to position {position}, but the log ends at {end}")
+
+
+class DeadLetterNotFoundError(RequestError):
+    """There is no such dead letter, or no longer: it was replayed or dropped."""
+
+    hint = "`dead_letters()` lists what there is, `aegispay deadletters list` too."
+
+
+class EffectsRefusedError(StoreError):
+    """A statement of a transactional subscriber cannot be executed. Nothing was written."""
+
+    hint = "Use your own tables only, made in `setup`; reads go through `query`, writes through `execute`."
+
+
+class UnsafeAddressError(ValidationError):
+    """A webhook's address must not be called: it is not https, or it leads inside."""
+
+    hint = "Use an https address on the public internet; for tests, `WebhookPolicy` allows named exceptions."
+
+    def __init__(self, message: str, *, field: str = "url", value: str | None = None) -> None:
+        super().__init__([FieldError(field, message, value)])
+
+
+class CustomerBusyError(RequestError):
+    """The customer has payments that are not finished: what gateways may still have to be sent must not be forgotten.
+
+    Attributes:
+        payment_ids: the first of them.
+    """
+
+    hint = "Wait until they are finished, or cancel them; then erase the customer."
+
+    def __init__(self, customer_id: str, payment_ids: tuple[str, ...]) -> None:
+        self.payment_ids = payment_ids
+        super().__init__(f"customer {customer_id} has unfinished payments: {', '.join(payment_ids)}")

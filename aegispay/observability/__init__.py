@@ -1,0 +1,1 @@
+"""What the engine tells whoever watches it: logs, metrics, traces."""
