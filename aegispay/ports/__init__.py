@@ -11,6 +11,16 @@ from aegispay.ports.gateway import (
     VoidingGateway,
 )
 from aegispay.ports.marks import Mark, MarkLimit
+from aegispay.ports.outbox import (
+    Delivery,
+    DeliveryCounts,
+    DeliveryState,
+    OutboxStore,
+    Progress,
+    Subscriber,
+    SubscriberKind,
+    WebhookAttempt,
+)
 from aegispay.ports.requests import (
     ChargeRequest,
     GatewayHealth,
@@ -41,6 +51,9 @@ __all__ = [
     "ChargeRequest",
     "Clock",
     "ConfigurationRecord",
+    "Delivery",
+    "DeliveryCounts",
+    "DeliveryState",
     "Doubts",
     "EventStore",
     "Gateway",
@@ -53,12 +66,17 @@ __all__ = [
     "NotifyingGateway",
     "OperatingGateway",
     "OperationRequest",
+    "OutboxStore",
     "Parking",
     "PaymentQuery",
+    "Progress",
     "Receipt",
     "RefundingGateway",
     "RowPage",
     "StoreReport",
     "StoredEvent",
+    "Subscriber",
+    "SubscriberKind",
     "VoidingGateway",
+    "WebhookAttempt",
 ]

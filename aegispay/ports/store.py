@@ -165,11 +165,13 @@ class StoreReport:
 
     Attributes:
         problems: one sentence each, naming position, payment and what is wrong; empty when the log is sound.
+        head: hash of the last event, which stands for all before it; hexadecimal, empty for an empty log.
     """
 
     events: int
     payments: int
     problems: tuple[str, ...] = field(default=())
+    head: str = ""
 
 
 class EventStore(OutboxStore, Protocol):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 from urllib.parse import quote
 
 import aiosqlite
@@ -71,7 +72,24 @@ async def on_thread(
     aiosqlite hops to its thread once per statement, which makes a transaction of three statements 2.7 times as slow.
     Its `_execute` runs any function there; it is used here and nowhere else, and a test watches over it.
     """
-    return cast("T", await connection._execute(work, *arguments, **keywords))  # type: ignore[no-untyped-call]  # noqa: SLF001
+    named = _Work(work, partial(work, *arguments, **keywords))
+    return cast("T", await connection._execute(named))  # type: ignore[no-untyped-call]  # noqa: SLF001
+
+
+class _Work:
+    """Work that shows its name only: the driver logs what it runs, and the arguments may be personal or secret."""
+
+    __slots__ = ("_call", "_work")
+
+    def __init__(self, work: Callable[..., Any], call: Callable[[], Any]) -> None:
+        self._work = work
+        self._call = call
+
+    def __call__(self) -> Any:
+        return self._call()
+
+    def __repr__(self) -> str:
+        return f"<{getattr(self._work, '__qualname__', type(self._work).__name__)}>"
 
 
 def raw(connection: aiosqlite.Connection) -> sqlite3.Connection:

@@ -173,7 +173,9 @@ class NotQuiteOne:
     outcome = b.approved()
 
 
-@pytest.mark.parametrize("answer", [None, 7, {"evt_1": said()}, iter([said()]), {said()}, said()], ids=repr)
+@pytest.mark.parametrize(
+    "answer", [None, 7, {"evt_1": said()}, iter([said()]), {said()}, said()], ids=lambda answer: type(answer).__name__
+)
 def test_what_is_no_sequence_is_refused(answer):
     assert refusal(lambda _headers, _body: answer).reason is RefusedWebhook.UNREADABLE
 

@@ -29,7 +29,7 @@ class Unnamed(Adapter):
         (Unnamed("a" * 65), "use 1 to 64 of a-z"),
         (Unnamed(7), "use 1 to 64 of a-z"),
     ],
-    ids=lambda value: repr(value)[:40],
+    ids=lambda value: repr(value).split(" at 0x")[0][:40],
 )
 @virtual
 async def test_what_is_no_gateway_is_refused_on_opening_and_on_registering(gateway, advice):

@@ -66,7 +66,7 @@ def test_by_default_what_surely_did_nothing_and_a_soft_decline_go_to_another_gat
 @pytest.mark.parametrize(
     "outcome",
     [
-        *(Declined(kind=k, reason=Reason.DECLINED_OTHER) for k in set(DeclineKind) - {DeclineKind.SOFT}),
+        *(Declined(kind=k, reason=Reason.DECLINED_OTHER) for k in sorted(set(DeclineKind) - {DeclineKind.SOFT})),
         InvalidRequest(),
     ],
     ids=repr,
