@@ -33,7 +33,7 @@ demo: $(BIN)/.installed  ## the main job on real input: 1,200 orders over three 
 	$(BIN)/aegispay verify --database demo/payments.db
 
 test: $(BIN)/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 check: $(BIN)/.installed-checks
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ import re
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
@@ -29,6 +30,8 @@ from aegispay.domain.outcome import (
 )
 from aegispay.errors import NotSentError
 from aegispay.log import logger
+from aegispay.observability.binding import of_request
+from aegispay.observability.lines import LineLogger
 from aegispay.ports import GatewayRequest, NotFound
 
 _OUTCOMES: tuple[type[Outcome], ...] = get_args(Outcome)
@@ -46,6 +49,8 @@ _PAYLOAD_LENGTH_MAX = 65_536
 """Characters: a form that sends itself fits in, a document does not."""
 
 Answer = Outcome | NotFound
+Say = Callable[[], LineLogger]
+"""Makes the logger once there is something to say: what is bound to its lines costs nothing before."""
 
 
 async def answer_of(
@@ -55,6 +60,7 @@ async def answer_of(
     contract: GatewayContract,
     gateway: str,
     may_be_absent: bool,
+    log: LineLogger | None = None,
 ) -> Answer:
     """Ask an adapter and turn everything it can do into an outcome.
 
@@ -66,15 +72,17 @@ async def answer_of(
         contract: what the gateway declares about its answers.
         gateway: its name, for the log.
         may_be_absent: whether `NotFound` is an answer to what was asked.
+        log: where to say what the adapter did wrong.
 
     Raises:
         asyncio.CancelledError: the task that waits was cancelled, by us.
     """
+    say = partial(_bound, log, request, gateway)
     try:
         asked = ask(request)
         if not inspect.isawaitable(asked):
             # It has held up every other payment meanwhile, but its answer is an answer.
-            logger().warning("adapter_not_async", gateway=gateway, hint="use async def; run blocking code in a thread")
+            say().warning("adapter_not_async", hint="use async def; run blocking code in a thread")
         answer = await asked if inspect.isawaitable(asked) else asked
     except NotSentError as error:
         return NotProcessed(reason=Reason.NOT_SENT, message=_tidy(str(error), _MESSAGE_LENGTH_MAX))
@@ -84,36 +92,40 @@ async def answer_of(
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
-        return _raised(error, gateway)
+        return _raised(error, say)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the request may have been carried out
-        return _raised(error, gateway)
+        return _raised(error, say)
     if isinstance(answer, NotFound) and may_be_absent:
         return answer
-    return readable(answer, contract)
+    return readable(answer, contract, say)
 
 
-def _raised(error: BaseException, gateway: str) -> OutcomeUnknown:
+def _bound(log: LineLogger | None, request: GatewayRequest, gateway: str) -> LineLogger:
+    return (logger() if log is None else log).bind(**of_request(request), gateway=gateway)
+
+
+def _raised(error: BaseException, say: Say) -> OutcomeUnknown:
     kind = type(error).__name__
     frames = traceback.extract_tb(error.__traceback__)
     where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "nowhere"
     # Never the exception's own text: it may quote what was sent.
-    logger().warning("adapter_raised", gateway=gateway, error=kind, where=where)
+    say().warning("adapter_raised", error=kind, where=where)
     return OutcomeUnknown(reason=Reason.CONNECTION_LOST, message=f"the adapter raised {kind}")
 
 
-def readable(answer: object, contract: GatewayContract) -> Outcome:
+def readable(answer: object, contract: GatewayContract, say: Say = logger) -> Outcome:
     """Return the answer as an outcome that can be kept; what is none, or would put card data on disk, is unknown."""
     if isinstance(answer, Approved):
-        return answer if _is_sound(answer) and _is_free_of_cards(answer, contract) else _unreadable(answer)
+        return answer if _is_sound(answer) and _is_free_of_cards(answer, contract) else _unreadable(answer, say)
     if not isinstance(answer, _OUTCOMES):
-        return _unreadable(answer)
+        return _unreadable(answer, say)
     try:
         # Written and read back, so that what is no sound outcome shows here and not in the log of events.
         outcome = _ADAPTER.validate_json(_ADAPTER.dump_json(answer, warnings=False))
     except (ValidationError, ValueError, TypeError):
-        return _unreadable(answer)
+        return _unreadable(answer, say)
     if not _is_bounded(outcome) or not _is_free_of_cards(outcome, contract):
-        return _unreadable(answer)
+        return _unreadable(answer, say)
     return _without_card_data(outcome)
 
 
@@ -166,8 +178,8 @@ def _is_sound(approved: Approved) -> bool:
     )
 
 
-def _unreadable(answer: object) -> OutcomeUnknown:
-    logger().warning("answer_unreadable", answer=type(answer).__name__, hint="see docs/gateways.md for what to return")
+def _unreadable(answer: object, say: Say) -> OutcomeUnknown:
+    say().warning("answer_unreadable", answer=type(answer).__name__, hint="see docs/gateways.md for what to return")
     return OutcomeUnknown(
         reason=Reason.UNREADABLE_ANSWER, message=f"the adapter's answer, a {type(answer).__name__}, cannot be read"
     )

@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
+from aegispay.actors.answers import Answer
 from aegispay.actors.calls import CallResult, GatewayCall
 from aegispay.actors.errors import ActorDeadError, MailboxFullError
 from aegispay.actors.gateway import PlaceCall
 from aegispay.actors.gateway_requests import gateway_of, gateway_request
-from aegispay.actors.services import PaymentServices
+from aegispay.actors.services import GatewayEntry, PaymentServices
 from aegispay.domain import commands as c
 from aegispay.domain.contract import CaptureSupport, GatewayContract
 from aegispay.domain.delays import check_delay_s
@@ -35,6 +36,9 @@ from aegispay.errors import EngineFailedError
 from aegispay.ports import NotFound
 
 _NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
+_QUESTIONS = frozenset({Purpose.LOOKUP, Purpose.RESEND})
+_COMES_AGAIN = frozenset({Reason.BULKHEAD_FULL, Reason.RATE_LIMITED, Reason.BREAKER_OPEN, Reason.NOT_SENT})
+"""Why a call that was not made may be made soon."""
 
 
 class Asking:
@@ -73,16 +77,38 @@ class Asking:
             request=gateway_request(payment, sent, timeout_s),
             start_before=services.clock.monotonic() + services.config.answer_grace_s,
             parameters=parameters,
+            trace=payment.trace,
         )
         services.calls.announce(call)
         refusal = _not_offered(entry.gateway.contract, sent, name, purpose) if entry is not None else _not_there(name)
         if entry is not None and refusal is None:
-            try:
-                entry.ref.tell(PlaceCall(call))
-            except (MailboxFullError, ActorDeadError, EngineFailedError):
-                refusal = NotProcessed(reason=Reason.BULKHEAD_FULL, message=f"{name} takes no calls now")
+            refusal = self._hand_over(entry, call)
         if refusal is not None:
             services.deliver(CallResult(call=call, gateway=name, answer=refusal))
+
+    def _hand_over(self, entry: GatewayEntry, call: GatewayCall) -> NotProcessed | None:
+        name, services = entry.gateway.name, self._services
+        waiting, grace_s = services.calls.waiting, services.config.answer_grace_s
+        if call.purpose in _QUESTIONS and not waiting.has_room(name, grace_s):
+            return NotProcessed(reason=Reason.BULKHEAD_FULL, message=f"{name} has more calls waiting than can begin")
+        try:
+            entry.ref.tell(PlaceCall(call))
+        except (MailboxFullError, ActorDeadError, EngineFailedError):
+            return NotProcessed(reason=Reason.BULKHEAD_FULL, message=f"{name} takes no calls now")
+        waiting.add(name, call.operation_id)
+        return None
+
+    def put_off(self, payment: Payment, result: CallResult) -> bool:
+        """Leave a payment alone for a while whose question was not even asked; return whether that is what happened.
+
+        It says nothing about the payment, so nothing is written, and the durable timer stays as it is.
+        """
+        if result.call.purpose not in _QUESTIONS or result.asked_at is not None or not was_refused(result.answer):
+            return False
+        first_s = check_delay_s(0, self._services.config.check_delays_s)
+        at_least_s = getattr(result.answer, "retry_after_s", None) or 0.0
+        self._services.calls.pauses.grow(payment.id, result.gateway, first_s, at_least_s=at_least_s)
+        return True
 
     def question(self, payment: Payment, sent: Sent, begun_s: float | None) -> Purpose | None:
         """Return how the gateway can be asked what became of it; ``None`` when it cannot."""
@@ -214,6 +240,11 @@ class Asking:
             authorization_expires_at=services.later(validity_s),
             **bounds,
         )
+
+
+def was_refused(answer: Answer) -> bool:
+    """Return whether the answer to a call that was not made says that it may be made soon."""
+    return isinstance(answer, NotProcessed) and answer.reason in _COMES_AGAIN
 
 
 def undecided(sent: Sent) -> Pending:

@@ -10,9 +10,15 @@ from functools import partial
 
 from aegispay.actors.answers import Answer, answer_of
 from aegispay.actors.health_checks import HealthChecks
-from aegispay.actors.methods import method_of
+from aegispay.actors.methods import method_name, method_of
+from aegispay.actors.pauses import Pauses
+from aegispay.actors.waiting_calls import WaitingCalls
+from aegispay.domain.keys import payment_of
 from aegispay.domain.outcome import NotProcessed, OutcomeUnknown, Reason
 from aegispay.domain.resolution import Purpose
+from aegispay.log import sampled
+from aegispay.observability.call_spans import ObservedCall
+from aegispay.observability.telemetry import Telemetry
 from aegispay.ports import Clock, Gateway, GatewayRequest
 
 _HANDLING_S = 5.0
@@ -30,6 +36,7 @@ class GatewayCall:
         purpose: the first send, or a question about it.
         start_before: monotonic seconds after which the call must not begin any more.
         parameters: what the payer's return carried; never stored, and never shown.
+        trace: W3C traceparent of what it belongs to, if that is traced.
     """
 
     payment_id: str
@@ -38,6 +45,7 @@ class GatewayCall:
     request: GatewayRequest
     start_before: float
     parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
+    trace: str | None = None
 
     @property
     def may_be_absent(self) -> bool:
@@ -76,6 +84,7 @@ class _Running:
     on_result: OnResult
     started_at: float
     asked_at: datetime
+    observed: ObservedCall
     on_late: OnResult | None = None
     task: asyncio.Task[None] | None = None
     expiry: asyncio.TimerHandle | None = None
@@ -88,17 +97,26 @@ class CallScope:
 
     Attributes:
         checks: the health checks under way; they are given up with the calls.
+        pauses: payments whose questions had to be refused. waiting: calls that no gateway actor has looked at yet.
+        wake: told which payment may ask now, because an earlier question has ended.
     """
 
-    def __init__(self, *, clock: Clock) -> None:
+    def __init__(self, *, clock: Clock, telemetry: Telemetry | None = None) -> None:
         self._clock = clock
+        self._telemetry = Telemetry() if telemetry is None else telemetry
+        self._log = sampled(clock.monotonic)
         self._running: dict[str, _Running] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._lingering: dict[str, set[_Running]] = {}
         self._expected: dict[str, float] = {}
         self._announced: dict[str, GatewayCall] = {}
         self._in_flight: dict[str, int] = {}
+        self._questions: dict[str, int] = {}
+        self._of_payment: dict[str, set[str]] = {}
         self.checks = HealthChecks()
+        self.pauses = Pauses(clock)
+        self.waiting = WaitingCalls(clock)
+        self.wake: Callable[[str], object] | None = None
         self._last_send_ended_s: dict[str, float] = {}
 
     def __len__(self) -> int:
@@ -109,10 +127,15 @@ class CallScope:
         """Return how many calls to this gateway are running."""
         return self._in_flight.get(gateway, 0)
 
+    def questions_in_flight(self, gateway: str) -> int:
+        """Return how many of them ask about an earlier call."""
+        return self._questions.get(gateway, 0)
+
     def announce(self, call: GatewayCall) -> None:
         """Say that the call will be started by `call.start_before` or not at all."""
         self._expected[call.operation_id] = call.start_before
         self._announced[call.operation_id] = call
+        self._of_payment.setdefault(call.payment_id, set()).add(call.operation_id)
 
     def take(self, call: GatewayCall) -> bool:
         """Return whether this call was announced and is taken for the first time.
@@ -128,6 +151,11 @@ class CallScope:
         """Say that nothing more is to be expected of the call: its result was handled, or nobody waits for it."""
         self._expected.pop(call.operation_id, None)
         self._announced.pop(call.operation_id, None)
+        about = self._of_payment.get(call.payment_id)
+        if about is not None and call.operation_id not in self._running:
+            about.discard(call.operation_id)
+            if not about:
+                del self._of_payment[call.payment_id]
 
     def is_under_way(self, operation_id: str) -> bool:
         """Return whether a call about this operation is running, may still start, or has a result to be handled."""
@@ -135,6 +163,13 @@ class CallScope:
             return True
         until = self._expected.get(operation_id)
         return until is not None and self._clock.monotonic() <= until
+
+    def is_busy(self, payment_id: str) -> bool:
+        """Return whether to leave the payment alone although it is due: it is being asked about, or has to pause."""
+        about = self._of_payment.get(payment_id)
+        if about is not None and any(self.is_under_way(operation_id) for operation_id in about):
+            return True
+        return self.pauses.is_on(payment_id)
 
     def is_running(self, operation_id: str) -> bool:
         """Return whether a call about this operation is running now."""
@@ -151,6 +186,7 @@ class CallScope:
     def settled(self, operation_id: str) -> None:
         """Forget when it was sent: what became of it is known."""
         self._last_send_ended_s.pop(operation_id, None)
+        self.pauses.end(payment_of(operation_id) or "")
 
     def is_too_late(self, call: GatewayCall) -> bool:
         """Return whether the call's time to start is over."""
@@ -167,15 +203,29 @@ class CallScope:
         """
         assert not self.is_running(call.operation_id), "one call per operation at a time"
         self.withdraw(call)
+        self._of_payment.setdefault(call.payment_id, set()).add(call.operation_id)
+        self.pauses.asked(call.payment_id)
         loop = asyncio.get_running_loop()
-        running = _Running(gateway.name, call, on_result, self._clock.monotonic(), self._clock.now(), on_late)
+        observed = self._observed(gateway.name, call)
+        running = _Running(gateway.name, call, on_result, self._clock.monotonic(), self._clock.now(), observed, on_late)
         self._running[call.operation_id] = running
-        self._in_flight[gateway.name] = self.in_flight(gateway.name) + 1
+        self._count(running, 1)
         # A timer of our own: an adapter that swallows its cancellation must not keep the payment waiting.
         running.expiry = loop.call_later(call.request.timeout_s, self._expire, running)
-        running.task = loop.create_task(self._run(gateway, running))
+        running.task = loop.create_task(self._run(gateway, running), context=observed.context())
         running.task.add_done_callback(partial(self._done, running))
         self._tasks.add(running.task)
+
+    def _observed(self, gateway: str, call: GatewayCall) -> ObservedCall:
+        return ObservedCall(
+            self._telemetry,
+            gateway,
+            method_name(call.purpose, call.request),
+            payment_id=call.payment_id,
+            reference=call.operation_id,
+            purpose=call.purpose.value,
+            trace=call.trace,
+        )
 
     def tasks(self) -> tuple[asyncio.Task[None], ...]:
         """Return what is running."""
@@ -187,6 +237,7 @@ class CallScope:
             running.on_late = None
             self._lingering.setdefault(running.call.operation_id, set()).add(running)
             self._forget(running)
+            running.observed.not_made()
         for task in self._tasks:
             task.cancel()
         left = (*self._tasks, *self.checks.cancel())
@@ -197,7 +248,8 @@ class CallScope:
         call = running.call
         if self._clock.monotonic() - running.started_at >= call.request.timeout_s:
             # The process stood still in between. Whoever waited has gone by another way: nothing may leave any more.
-            self._end(running, NotProcessed(reason=Reason.NOT_SENT, message="it was too late to begin"))
+            message = "it was too late to begin"
+            self._end(running, NotProcessed(reason=Reason.NOT_SENT, message=message), was_made=False)
             return
         answer = await answer_of(
             lambda request: method_of(gateway, call.purpose, request, call.parameters)(request),
@@ -205,6 +257,7 @@ class CallScope:
             contract=gateway.contract,
             gateway=running.gateway,
             may_be_absent=call.may_be_absent,
+            log=self._log,
         )
         self._end(running, answer)
 
@@ -215,8 +268,10 @@ class CallScope:
         message = f"no answer within {running.call.request.timeout_s:g} s"
         self._end(running, OutcomeUnknown(reason=Reason.TIMEOUT, message=message))
 
-    def _end(self, running: _Running, answer: Answer) -> None:
+    def _end(self, running: _Running, answer: Answer, *, was_made: bool = True) -> None:
         is_awaited = self._forget(running)
+        if is_awaited:
+            self._tell(running, answer, was_made=was_made)
         self._note_send(running, only_known=not is_awaited)
         deliver = running.on_result if is_awaited else running.on_late
         self._expected[running.call.operation_id] = self._clock.monotonic() + _HANDLING_S
@@ -227,12 +282,27 @@ class CallScope:
                     gateway=running.gateway,
                     answer=answer,
                     latency_s=self._clock.monotonic() - running.started_at,
-                    asked_at=running.asked_at,
+                    asked_at=running.asked_at if was_made else None,
                     asked_s=running.started_at,
                     # Judged now: by the time the result is handled, what was at work may have ended.
                     is_alone=not self.is_lingering(running.call.operation_id),
                 )
             )
+
+    def _tell(self, running: _Running, answer: Answer, *, was_made: bool) -> None:
+        if was_made:
+            running.observed.ended(answer, self._clock.monotonic() - running.started_at)
+        else:
+            running.observed.not_made()
+
+        self._offer_place(running)
+
+    def _offer_place(self, ended: _Running) -> None:
+        if ended.call.purpose is Purpose.SEND or self.wake is None:
+            return
+        payment_id = self.pauses.next_of(ended.gateway)
+        if payment_id is not None:
+            self.wake(payment_id)
 
     def _done(self, running: _Running, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -254,7 +324,12 @@ class CallScope:
         if self._running.get(operation_id) is not running:
             return False
         del self._running[operation_id]
-        self._in_flight[running.gateway] -= 1
+        self._count(running, -1)
         if running.expiry is not None:
             running.expiry.cancel()
         return True
+
+    def _count(self, running: _Running, change: int) -> None:
+        counts = (self._in_flight,) if running.call.purpose is Purpose.SEND else (self._in_flight, self._questions)
+        for count in counts:
+            count[running.gateway] = count.get(running.gateway, 0) + change

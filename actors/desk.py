@@ -99,6 +99,7 @@ class Desk:
                 self._forget_sends(payment)
             if isinstance(event, AttemptStarted | OperationRequested):
                 self._send(payment, event.operation_id)
+        self.services.telemetry.committed(payment, draft.events)
         self.tell(payment)
         if self.services.hooks.hears:
             self.services.hooks.tell(payment, draft.events)
@@ -121,15 +122,23 @@ class Desk:
         return blocked(draft, self.payment, verdict, now)
 
     async def _append(self, payment: Payment, draft: Draft) -> None:
-        await self.services.store.append(
-            Append(
-                payment_id=self.id,
-                expected_version=draft.version,
-                events=draft.events,
-                row=project(payment),
-                marks=tuple(draft.marks),
-            )
+        append = Append(
+            payment_id=self.id,
+            expected_version=draft.version,
+            events=draft.events,
+            row=project(payment),
+            marks=tuple(draft.marks),
         )
+        span = self.services.telemetry.commit_started(payment)
+        if span is None:
+            await self.services.store.append(append)
+            return
+        try:
+            await self.services.store.append(append)
+        except BaseException as error:
+            span.end(error=type(error).__name__)
+            raise
+        span.end()
 
     def _count_ended(self, before: Payment, after: Payment, draft: Draft) -> None:
         for doubt in before.doubts:

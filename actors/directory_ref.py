@@ -77,6 +77,7 @@ class DirectoryRef(CellRef[Any]):
         elif self._directory.take_inbound(message):
             self.system.call_soon(self._tell_here, message)
         else:
+            self.system.overflows += 1
             self._letters.add(message, self._id, "mailbox full")
             raise MailboxFullError(message, self._id, self._directory.capacity)
 
@@ -101,6 +102,7 @@ class DirectoryRef(CellRef[Any]):
         if self._directory.take_inbound(message):
             self.system.call_soon(self._ask_here, message, timeout, future)
         else:
+            self.system.overflows += 1
             error = MailboxFullError(message, self._id, self._directory.capacity)
             future.set_exception((type(error), error, None))
         return future

@@ -39,7 +39,8 @@ from aegispay.domain.outcome import (
     counts_against_gateway,
 )
 from aegispay.domain.resolution import Purpose
-from aegispay.log import logger
+from aegispay.log import sampled
+from aegispay.observability.binding import of_operation
 from aegispay.ports import ChargeRequest, Clock, Gateway, NotFound
 
 __all__ = ["CallEnded", "GatewayActor", "GatewayMetrics", "GatewayServices", "PlaceCall"]
@@ -78,6 +79,7 @@ class GatewayActor(Actor):
         self._gateway = gateway
         self._memory = memory
         self._services = services
+        self._log = sampled(services.clock.monotonic).bind(gateway=gateway.name)
         self._watch: Watch
 
     def __repr__(self) -> str:
@@ -166,8 +168,9 @@ class GatewayActor(Actor):
     def _place(self, call: GatewayCall) -> None:
         self._tick()
         services = self._services
+        services.calls.waiting.remove(self._gateway.name, call.operation_id)
         if call.purpose is Purpose.SEND and not services.calls.take(call):
-            logger().warning("call_dropped", gateway=self._gateway.name, operation_id=call.operation_id)
+            self._log.bind(**of_operation(call.payment_id, call.operation_id)).warning("call_dropped")
             return
         if services.calls.is_running(call.operation_id):
             # The running call will bring the answer; refusing this one would look like a verdict on the attempt.
@@ -175,7 +178,14 @@ class GatewayActor(Actor):
         if services.calls.is_too_late(call):
             self._refuse(call, Refusal(Reason.NOT_SENT))
             return
-        verdict = admit(self._memory, self._gateway.contract, call, now=self._now(), in_flight=self._in_flight())
+        verdict = admit(
+            self._memory,
+            self._gateway.contract,
+            call,
+            now=self._now(),
+            in_flight=self._in_flight(),
+            questions=services.calls.questions_in_flight(self._gateway.name),
+        )
         if isinstance(verdict, Refusal):
             self._refuse(call, verdict)
             return
@@ -204,7 +214,8 @@ class GatewayActor(Actor):
         now, memory, result = self._now(), self._memory, ended.result
         answer, scope = result.answer, scope_of(result.call)
         if isinstance(answer, GatewayMisconfigured):
-            logger().error("gateway_misconfigured", gateway=result.gateway, code=answer.code)
+            log = self._log.bind(**of_operation(result.call.payment_id, result.call.operation_id))
+            log.error("gateway_misconfigured", code=answer.code)
         is_fault = not isinstance(answer, NotFound) and counts_against_gateway(answer)
         memory.health.record(now, latency_s=result.latency_s, is_fault=is_fault)
         memory.liveness = called(memory.liveness, now, is_fault=is_fault)
@@ -240,7 +251,7 @@ class GatewayActor(Actor):
             self._memory.liveness = opened(self._memory.liveness)
         if scope is BreakerScope.CHARGE:
             self._memory.is_ready_for_probe = False
-        log = logger().bind(gateway=self._gateway.name, operation=scope.value, state=breaker.state.value)
+        log = self._log.bind(operation=scope.value, state=breaker.state.value)
         log.warning("breaker_changed", forced_because=breaker.forced_because)
         self._save()
 

@@ -10,8 +10,11 @@ from aegispay.domain.breaker import BreakerScope
 from aegispay.domain.contract import GatewayContract
 from aegispay.domain.outcome import Reason
 from aegispay.domain.resolution import Purpose
-from aegispay.domain.throttle import Lane, give_back, places, take, wait_s
+from aegispay.domain.throttle import Lane, give_back, places, refill, take, wait_s
 from aegispay.ports import OperationRequest
+
+_QUESTIONS_SHARE = 0.5
+"""Of places and calls per second, for questions: after an outage thousands ask, and new payments must get through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,13 @@ def limit_of(memory: GatewayMemory, contract: GatewayContract) -> int:
 
 
 def admit(
-    memory: GatewayMemory, contract: GatewayContract, call: GatewayCall, *, now: float, in_flight: int
+    memory: GatewayMemory,
+    contract: GatewayContract,
+    call: GatewayCall,
+    *,
+    now: float,
+    in_flight: int,
+    questions: int,
 ) -> Admitted | Refusal:
     """Let a call pass and count it, or say why not; a refused call takes no token and no probe's place.
 
@@ -72,23 +81,38 @@ def admit(
         call: which one.
         now: monotonic seconds.
         in_flight: calls running now.
+        questions: how many of them ask about an earlier call.
     """
     scope, policies = scope_of(call), memory.policies
     lane = _lane(scope)
     if lane is Lane.CHARGE and not memory.is_enabled:
         return Refusal(Reason.GATEWAY_DISABLED, memory.disabled_because)
-    if in_flight >= places(limit_of(memory, contract), policies.limits, lane):
+    limit = limit_of(memory, contract)
+    is_share_taken = lane is Lane.QUESTION and questions >= max(1, int(_QUESTIONS_SHARE * limit))
+    if is_share_taken or in_flight >= places(limit, policies.limits, lane):
         return Refusal(Reason.BULKHEAD_FULL)
+    pause_s = _pause_s(memory, now) if lane is Lane.QUESTION else 0.0
+    if pause_s > 0.0:
+        return Refusal(Reason.RATE_LIMITED, retry_after_s=pause_s)
     memory.bucket, is_left = take(memory.bucket, policies.limits, now, lane)
     if not is_left:
         return Refusal(Reason.RATE_LIMITED, retry_after_s=wait_s(memory.bucket, policies.limits, lane))
     if scope is None:
+        memory.asked_at = now
         return Admitted(None)
     since = memory.breakers.admit(scope, call.operation_id, policies.breaker)
     if since is None:
         memory.bucket = give_back(memory.bucket)
         return _held(memory, scope, now)
     return Admitted(since)
+
+
+def _pause_s(memory: GatewayMemory, now: float) -> float:
+    """Return how long the next question has to wait so that charges get their share of the calls per second."""
+    limits = memory.policies.limits
+    if limits.rate_per_s is None or refill(memory.bucket, limits, now).tokens > _QUESTIONS_SHARE * limits.capacity:
+        return 0.0
+    return memory.asked_at + 1 / (_QUESTIONS_SHARE * limits.rate_per_s) - now
 
 
 def _lane(scope: BreakerScope | None) -> Lane:

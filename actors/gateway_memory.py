@@ -23,6 +23,7 @@ class GatewayMemory:
     Attributes:
         policies: what its actor goes by; `limits` in it are those of the bucket and of the adaptive limit here.
         adaptive: the concurrency limit that follows latency, from the contract's on.
+        asked_at: when a question was let pass last, in monotonic seconds.
         is_ready_for_probe: half open, and its last health check was good: a payment may try it.
         refused: calls refused since the process started, by reason.
     """
@@ -34,6 +35,7 @@ class GatewayMemory:
         self.approvals = ApprovalCounts(half_life_s=policies.approvals_half_life_s)
         self.liveness = Liveness()
         self.bucket = full_bucket(policies.limits, now)
+        self.asked_at = float("-inf")
         self.adaptive = Adaptive(limit=float(concurrency_max))
         self.is_enabled = True
         self.disabled_because = ""

@@ -11,7 +11,7 @@ from aegispay.actors.health_checks import HealthChecks
 from aegispay.domain import liveness as steps
 from aegispay.domain.breaker import BreakerScope, BreakerState
 from aegispay.domain.routing import draw_of
-from aegispay.log import logger
+from aegispay.log import sampled
 from aegispay.ports import Clock, Gateway
 
 _DRAWS = 2.0**53
@@ -23,7 +23,7 @@ class Watch:
     Its answers never close a breaker: an endpoint for health may answer while charges fail.
     """
 
-    __slots__ = ("_checks", "_clock", "_gateway", "_memory", "_tell")
+    __slots__ = ("_checks", "_clock", "_gateway", "_log", "_memory", "_tell")
 
     def __init__(
         self,
@@ -37,6 +37,7 @@ class Watch:
         self._gateway = gateway
         self._memory = memory
         self._clock = clock
+        self._log = sampled(clock.monotonic).bind(gateway=gateway.name)
         self._checks = checks
         self._tell = tell
 
@@ -59,7 +60,7 @@ class Watch:
         memory, now, health = self._memory, self._clock.monotonic(), checked.health
         before = memory.liveness
         memory.liveness = steps.answered(before, now, is_up=health.is_up, message=health.message)
-        self._log(before)
+        self._say(before)
         charges = memory.breakers[BreakerScope.CHARGE]
         is_asked_for = charges.state is BreakerState.HALF_OPEN and charges.since == checked.breaker_since
         if is_asked_for and not health.is_up:
@@ -76,9 +77,9 @@ class Watch:
         memory.breakers.end_pauses(now)
         memory.is_ready_for_probe = memory.breakers[BreakerScope.CHARGE].state is BreakerState.HALF_OPEN
 
-    def _log(self, before: steps.Liveness) -> None:
-        after, name = self._memory.liveness, self._gateway.name
+    def _say(self, before: steps.Liveness) -> None:
+        after = self._memory.liveness
         if after.is_up is False and (before.is_up is not False or before.message != after.message):
-            logger().warning("gateway_not_up", gateway=name, message=after.message)
+            self._log.warning("gateway_not_up", message=after.message)
         elif after.is_up and before.is_up is False:
-            logger().info("gateway_up_again", gateway=name)
+            self._log.info("gateway_up_again")

@@ -50,6 +50,7 @@ class Mailbox:
             if self._user is None:
                 self._user = deque()
             self._user.append(envelope)
+            self._cell.system.waiting += 1
 
     def append_control(self, envelope: Envelope) -> None:
         """Add a message to the lane that passes ahead, whatever its type."""
@@ -69,6 +70,7 @@ class Mailbox:
         if lane is None:
             return None
         envelope = lane.popleft()
+        self._cell.system.waiting -= 1
         if not lane:
             self._user = None
         return envelope

@@ -19,11 +19,12 @@ def method_of(
     Raises:
         AttributeError: the adapter does not have it; registration asks for all that its contract declares.
     """
-    method: Callable[..., Any] = getattr(gateway, _name(purpose, request))
+    method: Callable[..., Any] = getattr(gateway, method_name(purpose, request))
     return partial(method, parameters=parameters) if purpose is Purpose.COMPLETE else method
 
 
-def _name(purpose: Purpose, request: GatewayRequest) -> str:
+def method_name(purpose: Purpose, request: GatewayRequest) -> str:
+    """Return the name of the adapter's method for a call."""
     if isinstance(request, OperationRequest):
         return "fetch_operation" if purpose is Purpose.LOOKUP else request.kind.value
     match purpose:

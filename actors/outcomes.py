@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from aegispay.actors.asking import undecided
+from aegispay.actors.asking import undecided, was_refused
 from aegispay.actors.calls import CallResult
 from aegispay.actors.desk import Desk
 from aegispay.actors.gateway_requests import gateway_of
@@ -20,7 +20,6 @@ from aegispay.domain.outcome import (
     Approved,
     Declined,
     NextAction,
-    NotProcessed,
     Outcome,
     Pending,
     Reason,
@@ -30,10 +29,8 @@ from aegispay.domain.payment import Attempt, Operation, Payment, Sent
 from aegispay.domain.resolution import Purpose, settles_s
 from aegispay.domain.state import PaymentState
 from aegispay.log import logger
+from aegispay.observability.binding import of_payment
 from aegispay.ports import NotFound
-
-_WAITS = frozenset({Reason.BULKHEAD_FULL, Reason.RATE_LIMITED, Reason.BREAKER_OPEN, Reason.NOT_SENT})
-"""Why an operation that was not made may be made soon."""
 
 
 async def answered(desk: Desk, result: CallResult) -> bool:
@@ -50,6 +47,10 @@ async def answered(desk: Desk, result: CallResult) -> bool:
         return False
     if _was_not_made(desk, sent, result):
         return True
+    if sent.status.is_open and desk.asking.put_off(payment, result):
+        services.calls.withdraw(result.call)
+        services.recovered(desk.id)
+        return False
     meaning = desk.asking.interpret(payment, sent, result, desk.begun(sent))
     if meaning is None:
         services.calls.withdraw(result.call)
@@ -57,6 +58,7 @@ async def answered(desk: Desk, result: CallResult) -> bool:
         desk.asking.place(payment, sent, meaning)
     else:
         await _take_in(desk, sent, meaning, result.call.purpose.evidence)
+        services.calls.pauses.end(desk.id)
         services.calls.withdraw(result.call)
         services.recovered(desk.id)
         _tell_who_waits_for_the_payer(desk)
@@ -69,8 +71,7 @@ def _was_not_made(desk: Desk, sent: Sent, result: CallResult) -> bool:
         isinstance(sent, Operation)
         and sent.is_first_hand
         and result.asked_at is None
-        and isinstance(result.answer, NotProcessed)
-        and result.answer.reason in _WAITS
+        and was_refused(result.answer)
         and desk.services.now() < sent.next_check_at
     )
 
@@ -98,6 +99,7 @@ async def _action_asked_about(desk: Desk, sent: Sent, result: CallResult) -> Non
             pass
     if draft.events:
         await desk.commit(draft)
+        desk.services.calls.pauses.end(desk.id)
     desk.services.calls.withdraw(result.call)
     if desk.completion is None:
         desk.services.looked_at(desk.existing())
@@ -186,7 +188,7 @@ async def _hinted(desk: Desk, payment: Payment, sent: Sent, outcome: Outcome) ->
     elif isinstance(outcome, Declined):
         await _take_in(desk, sent, outcome, Evidence.WEBHOOK)
     else:
-        logger().info("notification_not_used", payment_id=payment.id, outcome=outcome.type)
+        logger().bind(**of_payment(payment)).info("notification_not_used", outcome=outcome.type)
     return True
 
 

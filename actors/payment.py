@@ -21,6 +21,7 @@ from aegispay.actors.payment_messages import (
     OutcomeArrived,
     ProcessPayment,
     RefusedError,
+    Reread,
     ResolveDoubt,
     SendAgain,
     SubmitPayment,
@@ -41,6 +42,7 @@ _STORE_RETRY_S = 1.0
 """How soon an outcome is offered to the store again that it could not take."""
 _SEND_AGAIN_S = 0.25
 """How soon an operation is offered again to a gateway that had no room for it."""
+_SEND_AGAIN_SHARE = 0.25
 _SEND_AGAIN_MAX_S = 5.0
 """How soon at the latest, whatever the gateway's breaker says: it may be reset, or half open early."""
 
@@ -130,7 +132,7 @@ class PaymentActor(Actor):
         """Return whether the log knows more: it was not read yet, or the payment was parked, and perhaps let go on."""
         payment = self._desk.payment
         if self._desk.is_loaded:
-            return payment is not None and payment.is_parked
+            return (payment is not None and payment.is_parked) or isinstance(message, Reread)
         if not isinstance(message, SubmitPayment):
             return True
         # A new payment is found out by the append, unless hooks have to know before: of repetitions they are not asked.
@@ -173,6 +175,8 @@ class PaymentActor(Actor):
             case SendAgain(reference):
                 self._send_again(reference)
                 return None
+            case Reread():
+                return None
             case _:
                 return super().on_receive(message)
 
@@ -186,8 +190,13 @@ class PaymentActor(Actor):
         """Return how long to wait before an operation is offered again: not beyond the end of its patience."""
         sent = self._desk.existing().find_operation(result.call.operation_id)
         wanted_s = getattr(result.answer, "retry_after_s", None) or 0.0
-        left_s = 0.0 if sent is None else (sent.next_check_at - self._services.now()).total_seconds()
-        return max(_SEND_AGAIN_S, min(wanted_s, left_s, _SEND_AGAIN_MAX_S))
+        if sent is None:
+            return _SEND_AGAIN_S
+        now = self._services.now()
+        left_s = (sent.next_check_at - now).total_seconds()
+        # The longer it has waited, the less often: a thousand that wait must not keep the gateway's actor busy.
+        waited_s = (now - sent.started_at).total_seconds()
+        return max(_SEND_AGAIN_S, min(max(wanted_s, waited_s * _SEND_AGAIN_SHARE), left_s, _SEND_AGAIN_MAX_S))
 
     def _send_again(self, reference: str) -> None:
         payment = self._desk.existing()
@@ -207,7 +216,7 @@ class PaymentActor(Actor):
         payment = self._desk.payment
         if not is_first or payment is None:
             return
-        if is_interrupted(payment):
+        if is_interrupted(payment) and not isinstance(self._message, Wake):
             self.actor_ref.tell(Wake())
         # The instance before this one may have crashed between its commit and telling whoever waits.
         self._desk.tell(payment)

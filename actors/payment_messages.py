@@ -21,11 +21,13 @@ class SubmitPayment:
 
     Attributes:
         process: whether to start processing it in the same step.
+        trace: W3C traceparent of the caller's span, where somebody traces him; kept with a new payment.
     """
 
     request: PaymentRequest
     fingerprint: str
     process: bool = False
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,11 @@ class SendAgain(ControlMessage):
 @dataclass(frozen=True, slots=True)
 class Wake(ControlMessage):
     """The payment's durable timer is due, or the engine has just started: go on with what is unfinished."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reread(ControlMessage):
+    """What stands in the log can be read differently now, because its customer was erased: read it again."""
 
 
 class RefusedError(Refusal):

@@ -25,6 +25,7 @@ from aegispay.hooks.contexts import ErrorContext
 from aegispay.hooks.runner import Reaction
 from aegispay.hooks.verdicts import Cancel, ManualReview, Refund, RetryAfter
 from aegispay.log import logger
+from aegispay.observability.binding import of_payment
 
 Recording = c.RecordOutcome | c.RecordOperation
 
@@ -89,7 +90,8 @@ async def _handled(desk: Desk, draft: Draft, command: Recording) -> Draft:
     reaction, hook, took_s = asked
     done = await _Reacting(desk, command, trouble, hook, took_s).react(reaction)
     if done is None:
-        logger().warning("hook_verdict_not_executed", payment_id=desk.id, hook=hook, verdict=type(reaction).__name__)
+        log = logger().bind(**of_payment(after))
+        log.warning("hook_verdict_not_executed", hook=hook, verdict=type(reaction).__name__)
         return draft
     return done
 

@@ -104,6 +104,7 @@ class CellRef(pykka.ActorRef[A], Generic[A]):
         envelope = Envelope(message, None, None, current_trace.get())
         accept = _accept if get_ident() == cell.system.thread_id else _post
         if not accept(cell, envelope):
+            cell.system.overflows += 1
             cell.system.dead_letters.add(message, str(cell), "mailbox full")
             raise MailboxFullError(message, cell, cell.mailbox.capacity)
 
@@ -163,6 +164,7 @@ class CellRef(pykka.ActorRef[A], Generic[A]):
             if is_accepted:
                 system.deadlines.add(deadline, future)
         if not is_accepted:
+            system.overflows += 1
             return _refused(future, MailboxFullError(message, cell, cell.mailbox.capacity))
         return future
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,11 @@ _BATCH = 500
 """Payments woken per look, as long as there are no more."""
 _BATCH_MAX = 64_000
 """The same with a backlog: what is due and cannot go on must not hide what can."""
+_REST = 4
+"""How many times as long as a look took there is none: looking at a backlog must not be what keeps it from ending."""
+_REST_MAX_S = 5.0
+_SLICE = 32
+"""Payments woken before the loop gets a turn, so that a crowd of them does not stand before whoever pays just now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +32,7 @@ class SchedulerActor(Actor):
 
     Args:
         interval_s: how often to look.
-        wake: tells a payment that its time has come.
+        wake: tells a payment that its time has come; returns whether it was told.
         look: done at every look, beside.
         on_error: told when the store cannot be read; the next look tries again.
     """
@@ -37,7 +43,7 @@ class SchedulerActor(Actor):
         clock: Clock,
         *,
         interval_s: float,
-        wake: Callable[[str], None],
+        wake: Callable[[str], bool],
         look: Callable[[], None],
         on_error: Callable[[StoreError], None],
     ) -> None:
@@ -59,12 +65,21 @@ class SchedulerActor(Actor):
         if not isinstance(message, _Look):
             return super().on_receive(message)
         self._look()
+        began, took_s = self._clock.monotonic(), 0.0
         try:
             due = await self._store.due(self._clock.now(), limit=self._batch)
-            for payment_id in due:
-                self._wake(payment_id)
+            took_s = self._clock.monotonic() - began
+            await self._wake_some(due)
             self._batch = min(2 * self._batch, _BATCH_MAX) if len(due) == self._batch else _BATCH
         except StoreError as error:
             self._on_error(error)
-        self.timers.start("look", _Look(), self._interval_s)
+        self.timers.start("look", _Look(), max(self._interval_s, min(_REST * took_s, _REST_MAX_S)))
         return None
+
+    async def _wake_some(self, due: Sequence[str]) -> None:
+        woken = 0
+        for payment_id in due:
+            if self._wake(payment_id):
+                woken += 1
+                if woken % _SLICE == 0:
+                    await asyncio.sleep(0)  # noqa: TID251 - a turn for everybody else

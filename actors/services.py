@@ -17,6 +17,7 @@ from aegispay.domain.evidence import Evidence
 from aegispay.domain.payment import Payment
 from aegispay.errors import FencedError, IllegalTransitionError
 from aegispay.hooks.runner import HookRunner
+from aegispay.observability.telemetry import Telemetry
 from aegispay.ports import Clock, EventStore, Gateway
 from aegispay.settings import Settings
 
@@ -50,6 +51,7 @@ class PaymentServices:
         looked_at: called when a gateway was asked on somebody's behalf and nothing has changed.
         recovered: called when a payment that was interrupted has survived what it was doing then.
         hooks: asks and tells hooks.
+        telemetry: counts and traces.
     """
 
     store: EventStore
@@ -67,6 +69,7 @@ class PaymentServices:
     looked_at: Callable[[Payment], None]
     recovered: Callable[[str], None]
     hooks: HookRunner
+    telemetry: Telemetry
 
     def now(self) -> datetime:
         """Return the wall clock."""

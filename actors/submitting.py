@@ -15,6 +15,7 @@ from aegispay.domain.request import differing_fields
 from aegispay.domain.state import PaymentState
 from aegispay.errors import GatewayError, IdempotencyConflictError, RequestError
 from aegispay.hooks.rulings import Addition
+from aegispay.observability.tracing import is_traceparent
 
 
 async def submit(desk: Desk, message: SubmitPayment) -> Payment:
@@ -85,4 +86,10 @@ async def _check_new(desk: Desk, message: SubmitPayment) -> None:
 def _create(desk: Desk, message: SubmitPayment) -> c.CreatePayment:
     now = desk.services.now()
     expires_at = now + timedelta(seconds=desk.services.config.payment_expiry_s)
-    return c.CreatePayment(at=now, request=message.request, fingerprint=message.fingerprint, expires_at=expires_at)
+    return c.CreatePayment(
+        at=now,
+        request=message.request,
+        fingerprint=message.fingerprint,
+        expires_at=expires_at,
+        trace=message.trace if is_traceparent(message.trace) else None,
+    )

@@ -44,6 +44,8 @@ class SystemStats:
     Attributes:
         actors: alive now, those of directories included.
         refused: refusals of messages whose sender did not ask.
+        waiting: user messages in mailboxes now.
+        overflows: messages that found their mailbox full, those from other threads included.
     """
 
     actors: int
@@ -51,6 +53,8 @@ class SystemStats:
     crashes: int
     refused: int
     dead_letters: int
+    waiting: int = 0
+    overflows: int = 0
 
 
 class ActorSystem:
@@ -82,8 +86,10 @@ class ActorSystem:
         self.deadlines = Deadlines(self.loop)
         self.inbound_lock = Lock()
         self.handled = 0
+        self.waiting = 0
         self.crashes = 0
         self.refused = 0
+        self.overflows = 0
         self.alive = 0
         self._cells: dict[str, Cell] = {}
         self._names = 0
@@ -260,8 +266,10 @@ class ActorSystem:
         return SystemStats(
             actors=self.alive,
             handled=self.handled,
+            waiting=self.waiting,
             crashes=self.crashes,
             refused=self.refused,
+            overflows=self.overflows,
             dead_letters=self.dead_letters.count,
         )
 

@@ -97,6 +97,7 @@ class Waking:
             return False
         if not desk.asking.is_under_way(attempt) and clock.monotonic() >= self._ask_again_s:
             self._ask_again_s = clock.monotonic() + _ASK_AGAIN_S
+            desk.services.calls.pauses.begin(payment.id, _ASK_AGAIN_S)
             desk.asking.place(payment, attempt, Purpose.LOOKUP)
         return True
 

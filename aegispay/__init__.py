@@ -4,11 +4,21 @@ from aegispay.actors.gateway_metrics import BreakerMetrics, GatewayMetrics
 from aegispay.api.hooks import ReviewVerdict
 from aegispay.blocking import BlockingAegisPay
 from aegispay.config import AegisPayConfig
+from aegispay.delivery_errors import (
+    CursorAheadError,
+    CustomerBusyError,
+    DeadLetterNotFoundError,
+    DuplicateSubscriberError,
+    EffectsRefusedError,
+    UnknownSubscriberError,
+    UnsafeAddressError,
+)
 from aegispay.domain.adaptive import AdaptivePolicy
 from aegispay.domain.breaker import BreakerPolicy, BreakerScope, BreakerState
 from aegispay.domain.conditions import AllOf, AnyOf, Comparison, Not, Operator
 from aegispay.domain.contract import CaptureSupport, Fee, GatewayContract, LookupAuthority
 from aegispay.domain.customer import Address, Customer
+from aegispay.domain.deliveries.schedule import RetrySchedule
 from aegispay.domain.events import Event, EventType
 from aegispay.domain.evidence import Evidence, Verdict
 from aegispay.domain.liveness import HealthCheckPolicy
@@ -100,6 +110,10 @@ from aegispay.errors import (
 from aegispay.fields import PaymentFields, PaymentFilters, RouteFields
 from aegispay.gateways.simulated import SimulatedGateway
 from aegispay.hooks import Hook, HookReport, Hooks
+from aegispay.outbox.consumer import EffectivelyOnce
+from aegispay.outbox.definition import Disable, RetryAfter
+from aegispay.outbox.transaction import EventTransaction
+from aegispay.outbox.webhooks.endpoint import WebhookEndpoint, WebhookPolicy, new_webhook_secret
 from aegispay.ports import (
     ActionGateway,
     CapturingGateway,
@@ -240,6 +254,15 @@ __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     "GatewayMisconfigured",
     "Duplicate",
     "Reason",
+    # events out
+    "RetrySchedule",
+    "EventTransaction",
+    "EffectivelyOnce",
+    "Disable",
+    "RetryAfter",
+    "WebhookEndpoint",
+    "WebhookPolicy",
+    "new_webhook_secret",
     # stores
     "SqliteStore",
     "MemoryStore",

@@ -26,31 +26,21 @@ from aegispay.domain.judgement import review_cause
 from aegispay.domain.keys import payment_of
 from aegispay.domain.notification import Notification
 from aegispay.domain.payment import Payment
-from aegispay.errors import (
-    AegisPayError,
-    EngineFailedError,
-    FencedError,
-    StoreError,
-)
+from aegispay.errors import AegisPayError, EngineFailedError, FencedError, StoreError
 from aegispay.hooks.registry import Hooks
 from aegispay.hooks.runner import HookRunner
 from aegispay.inbox import Inbox
-from aegispay.log import log_report, logger
+from aegispay.log import sampled
+from aegispay.measuring import Measuring
+from aegispay.observability.binding import of_operation
+from aegispay.observability.telemetry import Telemetry
+from aegispay.outbox.relay import Relay
 from aegispay.parking import ParkingLot
 from aegispay.ports import Clock, EventStore, Gateway
 from aegispay.recovery import Recovery
 from aegispay.registry import GatewayRegistry
-from aegispay.resolutions import Resolutions
 from aegispay.settings import Settings
-from aegispay.supervision import (
-    ChildSpec,
-    DynamicSupervisor,
-    Node,
-    RestartIntensity,
-    Supervisor,
-    node_of,
-)
-from aegispay.views import EngineMetrics
+from aegispay.supervision import ChildSpec, DynamicSupervisor, Node, RestartIntensity, Supervisor, node_of
 from aegispay.waiting import Waiters
 
 _CORE_INTENSITY = RestartIntensity(restarts=10, period_s=10.0)
@@ -95,7 +85,9 @@ class Assembly:
         calls: CallScope,
         interception: Interception | None = None,
         hooks: Hooks | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
+        self.telemetry = Telemetry() if telemetry is None else telemetry
         self._store = store
         self._config = config
         self._clock = clock
@@ -104,11 +96,12 @@ class Assembly:
         self._router_memory = RouterMemory({})
         self._held: dict[str, dict[str, CallResult]] = {}
         self._finished: deque[str] = deque()
-        self._log = logger()
+        self._log = sampled(clock.monotonic)
         self.refusal: AegisPayError | None = None
         self.waiters = Waiters()
-        self.hooks = HookRunner(Hooks() if hooks is None else hooks, store, clock)
-        self.parking = ParkingLot(store=store, clock=clock, waiters=self.waiters, tell=self.hooks.tell)
+        self.hooks = HookRunner(Hooks() if hooks is None else hooks, store, clock, self.telemetry)
+        tell = self.telemetry.also(self.hooks.tell)
+        self.parking = ParkingLot(store=store, clock=clock, waiters=self.waiters, tell=tell)
         self.recovery = Recovery(
             store,
             wake=self.wake,
@@ -117,6 +110,7 @@ class Assembly:
             concurrency=config.recovery_concurrency,
         )
         self.calls = calls
+        self.calls.wake = self._wake_due
         self.system = ActorSystem(name="aegispay", clock=clock, interception=interception)
         self.registry = GatewayRegistry(
             store=store,
@@ -131,7 +125,16 @@ class Assembly:
             config, store=store, clock=clock, announce=self.registry.configure, gateways=self.registry.entries
         )
         self.inbox = Inbox(store, clock, merge=self._merge)
-        self._resolutions = Resolutions()
+        self.relay = Relay(
+            store=store,
+            clock=clock,
+            system=self.system,
+            find=self.find,
+            fenced=self._halt,
+            source=random_source,
+            shutdown_s=config.shutdown_s,
+            telemetry=self.telemetry,
+        )
 
     @property
     def gateways(self) -> dict[str, GatewayEntry]:
@@ -141,11 +144,13 @@ class Assembly:
     directory: Directory
     dispatcher: Dispatcher
     charging: Charging
+    measuring: Measuring
 
     # --- starting -----------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Start the tree: router, gateways, payments, scheduler, in this order."""
+        """Start the tree: router, gateways, payments, scheduler, subscribers, in this order."""
+        self.measuring = Measuring(self, self.telemetry, self._store, self._clock)
         await self.settings.open()
         await self.parking.load()
         await self.registry.load()
@@ -159,6 +164,7 @@ class Assembly:
             config=self._config,
             refusal=lambda: self.refusal,
             lifecycle=self.hooks.lifecycle,
+            telemetry=self.telemetry,
         )
 
     def _make_root(self) -> Supervisor:
@@ -167,13 +173,14 @@ class Assembly:
             ChildSpec(id="gateways", start=self._make_gateways),
             ChildSpec(id="payments", start=self._make_payments),
             ChildSpec(id="scheduler", start=self._make_scheduler),
+            ChildSpec(id="subscribers", start=self.relay.make_supervisor),
         )
         return Supervisor(
             "root",
             specs,
             intensity=_CORE_INTENSITY,
             source=self._random,
-            sink=log_report,
+            sink=self.telemetry.reported,
             on_gave_up=self._gave_up,
         )
 
@@ -186,7 +193,7 @@ class Assembly:
             tuple(self.registry.specs),
             intensity=_CORE_INTENSITY,
             source=self._random,
-            sink=log_report,
+            sink=self.telemetry.reported,
         )
 
     def _make_payments(self) -> DynamicSupervisor:
@@ -199,7 +206,7 @@ class Assembly:
             count=lambda: len(self.directory),
             children=lambda: self.directory.refs(),  # noqa: PLW0108 - the directory is made after this supervisor
             source=self._random,
-            sink=log_report,
+            sink=self.telemetry.reported,
         )
 
     def _make_scheduler(self) -> SchedulerActor:
@@ -225,10 +232,11 @@ class Assembly:
             is_halted=lambda: self.refusal is not None,
             fenced=self._halt,
             committed=self._committed,
-            doubt_ended=self._resolutions.ended,
+            doubt_ended=self.measuring.doubt_ended,
             looked_at=self.waiters.looked_at,
             recovered=self._recovered,
             hooks=self.hooks,
+            telemetry=self.telemetry,
         )
         self.charging = charging = Charging(services)
         asking = Asking(services)
@@ -252,30 +260,34 @@ class Assembly:
 
     async def recover(self) -> None:
         """Go on with every payment that was being processed when the last engine ended."""
-        await self.recovery.start()
+        await self.recovery.start(self._clock.now())
 
     def _look(self) -> None:
         """Do what is due beside the payments' own timers."""
         if len(self.recovery):
             self._spawn_task(self.recovery.advance())
+        if self.measuring.is_due():
+            self._spawn_task(self.measuring.refresh())
         if self.refusal is None:
             self._spawn_task(self.inbox.offer_due())
 
-    def _wake_due(self, payment_id: str) -> None:
+    def _wake_due(self, payment_id: str) -> bool:
         # What recovery has not come to yet is overdue as well, and must not overtake it.
-        if self.refusal is None and not self.recovery.is_waiting(payment_id):
-            self.wake(payment_id)
+        is_free = not self.recovery.is_waiting(payment_id) and not self.calls.is_busy(payment_id)
+        return self.refusal is None and is_free and self.wake(payment_id)
 
-    def wake(self, payment_id: str) -> None:
-        """Tell a payment that its time has come."""
+    def wake(self, payment_id: str) -> bool:
+        """Tell a payment that its time has come; return whether it was told."""
         if payment_id in self.parking or self.directory.has_mail(payment_id):
             # With mail to handle it is awake; if it is due afterwards, the next look finds it.
-            return
+            return False
         try:
             self.directory.tell(payment_id, Wake())
         except (DirectoryFullError, ActorDeadError):
             # It stays due, so the next look finds it again.
             self._log.warning("wake_postponed", payment_id=payment_id)
+            return False
+        return True
 
     def _deliver(self, result: CallResult) -> None:
         """Hand a gateway's answer to its payment, whichever incarnation lives."""
@@ -286,7 +298,7 @@ class Assembly:
         try:
             self.directory.tell(payment_id, OutcomeArrived(result))
         except (DirectoryFullError, ActorDeadError):
-            self._log.warning("outcome_not_delivered", payment_id=payment_id)
+            self._log.warning("outcome_not_delivered", **of_operation(payment_id, result.call.operation_id))
 
     async def _merge(self, gateway: str, notification: Notification, is_conflict: bool) -> bool:  # noqa: FBT001 - a port
         """Pass what a gateway reports on to its payment; return whether there is such a payment."""
@@ -295,10 +307,6 @@ class Assembly:
             return False
         message = NotificationArrived(gateway=gateway, notification=notification, is_conflict=is_conflict)
         return await self.dispatcher.merge(payment_id, message)
-
-    async def metrics(self) -> EngineMetrics:
-        """Return the engine's numbers."""
-        return self._resolutions.metrics(await self._store.doubts(), now=self._clock.now())
 
     async def unpark(
         self, payment_id: str, *, operator: str, reason: str = "", refusal: RefusePayment | None = None
@@ -313,6 +321,7 @@ class Assembly:
 
     def _committed(self, payment: Payment) -> None:
         self.waiters.changed(payment)
+        self.relay.notify()
         if payment.is_parked and payment.review is not None and payment.id not in self.parking:
             cause = review_cause(payment.review.hook, payment.review.reason)
             self._spawn_task(self.parking.park(payment.id, cause=cause, is_review=True))
@@ -382,7 +391,8 @@ class Assembly:
         await self.stop_actors()
 
     async def stop_actors(self) -> None:
-        """Stop payments, then the tree in reverse order, then what runs beside it."""
+        """Stop subscribers, payments, then the tree in reverse order, then what runs beside it."""
+        await self.relay.close()
         await self.directory.stop_all(timeout_s=self._config.shutdown_s)
         await self.hooks.close(timeout_s=self._config.shutdown_s)
         await self.system.shutdown(timeout_s=self._config.shutdown_s)

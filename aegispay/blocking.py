@@ -14,6 +14,10 @@ from typing import Any, Literal, Self, TypeVar, Unpack, overload
 from aegispay.actors import ActorRef
 from aegispay.actors.gateway_metrics import GatewayMetrics
 from aegispay.api.hooks import ReviewVerdict
+from aegispay.blocking_audit import BlockingAuditMethods
+from aegispay.blocking_privacy import BlockingPrivacyMethods
+from aegispay.blocking_subscriptions import BlockingSubscriptionMethods
+from aegispay.blocking_webhooks import BlockingWebhookMethods
 from aegispay.config import AegisPayConfig
 from aegispay.domain.breaker import BreakerScope, BreakerState
 from aegispay.domain.evidence import Verdict
@@ -25,6 +29,8 @@ from aegispay.fields import ConfigurationChanges, PaymentFields, PaymentFilters,
 from aegispay.hooks.hook import Hook
 from aegispay.hooks.registry import Hooks
 from aegispay.interference import Interference
+from aegispay.observability.tracing import Export
+from aegispay.outbox.webhooks.endpoint import WebhookEndpoint
 from aegispay.ports import Clock, EventStore, Gateway, Receipt, StoredEvent
 from aegispay.revisions import ConfigurationRevision
 from aegispay.supervision import Node
@@ -33,7 +39,9 @@ from aegispay.views import EngineHealth, EngineMetrics, PaymentPage, RoutePrevie
 T = TypeVar("T")
 
 
-class BlockingAegisPay:
+class BlockingAegisPay(
+    BlockingSubscriptionMethods, BlockingWebhookMethods, BlockingAuditMethods, BlockingPrivacyMethods
+):
     """`AegisPay` without ``await``: the same methods, arguments, answers and errors, from any thread.
 
     Use it as ``with BlockingAegisPay("payments.db", gateways=[...]) as aegis:``. Gateways run on the engine's own
@@ -51,6 +59,8 @@ class BlockingAegisPay:
         random_source: random.Random | None = None,
         chaos: Interference | None = None,
         hooks: Iterable[Hook] = (),
+        webhooks: Iterable[WebhookEndpoint] = (),
+        telemetry: Export | None = None,
     ) -> None:
         self._engine = AegisPay(
             database,
@@ -60,6 +70,8 @@ class BlockingAegisPay:
             random_source=random_source,
             chaos=chaos,
             hooks=hooks,
+            webhooks=webhooks,
+            telemetry=telemetry,
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -215,6 +227,10 @@ class BlockingAegisPay:
     def metrics(self) -> EngineMetrics:
         """See `AegisPay.metrics`."""
         return self._run(self._engine.metrics())
+
+    def latest_metrics(self) -> EngineMetrics:
+        """See `AegisPay.latest_metrics`."""
+        return self._engine.latest_metrics()
 
     def unpark_payment(self, payment_id: str, *, operator: str) -> Payment:
         """See `AegisPay.unpark_payment`."""

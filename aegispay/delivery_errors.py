@@ -57,6 +57,15 @@ class UnsafeAddressError(ValidationError):
         super().__init__([FieldError(field, message, value)])
 
 
+class ErasureUnfinishedError(StoreError):
+    """A customer is erased, but traces are left in the write-ahead log, because another program was reading."""
+
+    hint = "Erase the customer again once that program has ended, or open the database anew: either clears them away."
+
+    def __init__(self) -> None:
+        super().__init__("the customer is erased, but traces of it are left in the database's write-ahead log")
+
+
 class CustomerBusyError(RequestError):
     """The customer has payments that are not finished: what gateways may still have to be sent must not be forgotten.
 

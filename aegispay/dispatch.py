@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from aegispay.actors import (
@@ -19,9 +20,13 @@ from aegispay.config import AegisPayConfig
 from aegispay.domain.payment import Payment
 from aegispay.errors import AegisPayError, OverloadedError, PaymentTimeoutError
 from aegispay.hooks.lifecycle import Lifecycle
+from aegispay.observability.telemetry import Telemetry
 from aegispay.operation_hooks import around
+from aegispay.operation_spans import traced
 from aegispay.parking import ParkingLot
 from aegispay.waiting import Until, Waiters, Watch, fail, is_settled
+
+Work = Callable[[str, Any], Awaitable[Payment]]
 
 
 class Dispatcher:
@@ -30,6 +35,7 @@ class Dispatcher:
     Args:
         refusal: why the engine takes no commands any more, if it does not.
         lifecycle: hooks around operations.
+        telemetry: traces operations.
     """
 
     def __init__(
@@ -41,6 +47,7 @@ class Dispatcher:
         config: AegisPayConfig,
         refusal: Callable[[], AegisPayError | None],
         lifecycle: Lifecycle,
+        telemetry: Telemetry,
     ) -> None:
         self._directory = directory
         self._waiters = waiters
@@ -48,6 +55,7 @@ class Dispatcher:
         self._config = config
         self._refusal = refusal
         self._lifecycle = lifecycle
+        self._telemetry = telemetry
         self.in_flight = 0
 
     async def ask(self, payment_id: str, message: Any) -> Payment:
@@ -60,13 +68,23 @@ class Dispatcher:
             HookRefusedError: a lifecycle hook does not let the operation begin.
             AegisPayError: whatever the payment refuses with.
         """
+        return await self._carry_out(payment_id, message, self._reply)
+
+    async def _carry_out(self, payment_id: str, message: Any, work: Work) -> Payment:
         self._admit()
         try:
-            if self._lifecycle:
-                return await around(self._lifecycle, payment_id, message, lambda: self._reply(payment_id, message))
-            return await self._reply(payment_id, message)
+            if self._telemetry.is_tracing:
+                return await traced(
+                    self._telemetry, payment_id, message, lambda sent: self._hooked(payment_id, sent, work)
+                )
+            return await self._hooked(payment_id, message, work)
         finally:
             self.in_flight -= 1
+
+    async def _hooked(self, payment_id: str, message: Any, work: Work) -> Payment:
+        if self._lifecycle:
+            return await around(self._lifecycle, payment_id, message, lambda: work(payment_id, message))
+        return await work(payment_id, message)
 
     async def _reply(self, payment_id: str, message: Any) -> Payment:
         payment: Payment = await self._ask(payment_id, message, self._deadline())
@@ -74,15 +92,9 @@ class Dispatcher:
 
     async def settle(self, payment_id: str, message: Any, until: Until = is_settled) -> Payment:
         """Send a command and wait until the payment is what `until` asks for. Raises what `ask` raises."""
-        self._admit()
-        try:
-            if not self._lifecycle:
-                return await self._settled(payment_id, message, until)
-            return await around(self._lifecycle, payment_id, message, lambda: self._settled(payment_id, message, until))
-        finally:
-            self.in_flight -= 1
+        return await self._carry_out(payment_id, message, partial(self._settled, until))
 
-    async def _settled(self, payment_id: str, message: Any, until: Until) -> Payment:
+    async def _settled(self, until: Until, payment_id: str, message: Any) -> Payment:
         deadline = self._deadline()
         watch = Watch(until)
         settled = self._waiters.expect(payment_id, watch)
@@ -113,6 +125,11 @@ class Dispatcher:
 
     async def merge(self, payment_id: str, message: Any) -> bool:
         """Pass on what a gateway reports; return whether it is about this payment. Raises what `ask` raises."""
+        if self._telemetry.is_tracing:
+            return await traced(self._telemetry, payment_id, message, lambda sent: self._merged(payment_id, sent))
+        return await self._merged(payment_id, message)
+
+    async def _merged(self, payment_id: str, message: Any) -> bool:
         merged: bool = await self._ask(payment_id, message, self._deadline())
         return merged
 

@@ -141,3 +141,21 @@ class PaymentFilters(TypedDict, total=False):
     created_before: datetime
     limit: int
     after: str
+
+
+class StatisticsFilters(TypedDict, total=False):
+    """Which payments to count; every one given must match.
+
+    Attributes:
+        created_after: inclusive, aware. created_before: exclusive, aware.
+    """
+
+    merchant: str
+    state: PaymentState
+    customer_id: str
+    gateway: str
+    currency: str
+    in_doubt: bool
+    has_incident: bool
+    created_after: datetime
+    created_before: datetime

@@ -1,17 +1,20 @@
-"""What `list_payments` is asked for, checked."""
+"""What `list_payments` and `statistics` are asked for, checked."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pydantic
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from aegispay.domain.card_data import refuse_card_number, shown
+from aegispay.domain.card_data import mask_card_numbers, refuse_card_number, shown
 from aegispay.domain.money import exponent
 from aegispay.domain.state import PaymentState
 from aegispay.errors import FieldError, ValidationError
+from aegispay.fields import StatisticsFilters
 from aegispay.ports import PaymentQuery
+from aegispay.ports.audit import GROUPS_MAX, GroupBy, StatisticsQuery
 
 
 class _Filters(BaseModel):
@@ -58,6 +61,43 @@ def parse_filters(filters: dict[str, Any]) -> PaymentQuery:
             ]
         ) from None
     return PaymentQuery(**dict(parsed))
+
+
+_COUNTED = tuple(StatisticsFilters.__annotations__)
+
+
+def parse_statistics(by: object, limit: object, filters: dict[str, Any]) -> StatisticsQuery:
+    """Return the query that counts payments.
+
+    Args:
+        by: what to group by: members of `GroupBy` or their names, or a single one.
+        limit: most groups.
+        filters: see `StatisticsFilters`.
+
+    Raises:
+        ValidationError: something is not known, or its value makes no sense.
+        CardDataError: a filter holds a card number.
+    """
+    unknown = [name for name in filters if name not in _COUNTED]
+    if unknown:
+        known = ", ".join(_COUNTED)
+        raise ValidationError([FieldError(mask_card_numbers(str(unknown[0]))[:40], f"is not known; there are {known}")])
+    if type(limit) is not int or not 1 <= limit <= GROUPS_MAX:
+        raise ValidationError([FieldError("limit", f"use 1 to {GROUPS_MAX}", shown(limit))])
+    query = parse_filters(filters)
+    return StatisticsQuery(by=_dimensions(by), limit=limit, **{name: getattr(query, name) for name in _COUNTED})
+
+
+def _dimensions(by: object) -> tuple[GroupBy, ...]:
+    given = [by] if isinstance(by, str) or not isinstance(by, Iterable) else list(by)
+    return tuple(map(_dimension, given[: len(GroupBy) + 1]))
+
+
+def _dimension(name: object) -> GroupBy:
+    try:
+        return GroupBy(name)  # type: ignore[arg-type]  # it refuses what is none
+    except (ValueError, TypeError):
+        raise ValidationError([FieldError("by", f"use some of {', '.join(GroupBy)}", shown(name))]) from None
 
 
 def _state(state: str) -> PaymentState:

@@ -28,7 +28,9 @@ from aegispay.errors import (
     UnknownGatewayError,
     WebhookRefusedError,
 )
-from aegispay.log import logger
+from aegispay.log import logger, sampled
+from aegispay.observability.binding import of_reference
+from aegispay.observability.lines import LineLogger
 from aegispay.ports import Clock, EventStore, Gateway, InboxEntry, NotifyingGateway, Receipt
 from aegispay.ports.gateway import sends_webhooks
 
@@ -63,6 +65,7 @@ class Inbox:
     def __init__(self, store: EventStore, clock: Clock, *, merge: Merge) -> None:
         self._store = store
         self._clock = clock
+        self._log = sampled(clock.monotonic)
         self._merge = merge
         self._offering: set[tuple[str, str]] = set()
         self._parked_at: dict[tuple[str, str], datetime] = {}
@@ -92,9 +95,9 @@ class Inbox:
                 sender has to send it again.
         """
         try:
-            notifications = await read_webhook(gateway, headers, body)
+            notifications = await read_webhook(gateway, headers, body, log=self._log)
         except WebhookRefusedError as refused:
-            logger().info("webhook_refused", gateway=gateway.name, reason=refused.reason)
+            self._log.info("webhook_refused", gateway=gateway.name, reason=refused.reason)
             raise
         entries = [self._entry(gateway.name, notification) for notification in notifications]
         receipts = await asyncio.gather(*(self._store.receive(entry) for entry in entries))
@@ -143,7 +146,8 @@ class Inbox:
             raise
         except StoreError as error:
             # It lies there as before and is due again; a payment that has it already will say so.
-            logger().warning("inbox_not_written", gateway=key[0], notification=key[1], error=type(error).__name__)
+            log = self._log.bind(**of_reference(entry.notification.reference))
+            log.warning("inbox_not_written", gateway=key[0], notification=key[1], error=type(error).__name__)
         finally:
             self._offering.discard(key)
 
@@ -155,7 +159,7 @@ class Inbox:
         except Exception as error:  # noqa: BLE001 - whatever went wrong, it is kept and offered again
             if isinstance(error, PaymentParkedError):
                 self._parked_at[entry.gateway, entry.notification.id] = self._clock.now()
-            logger().warning(
+            self._log.bind(**of_reference(entry.notification.reference)).warning(
                 "notification_not_merged",
                 gateway=entry.gateway,
                 notification=entry.notification.id,
@@ -170,7 +174,7 @@ class Inbox:
         if due_at is None:
             self._parked_at.pop(key, None)
             self.given_up += 1
-            logger().error(
+            self._log.bind(**of_reference(entry.notification.reference)).error(
                 "notification_given_up",
                 gateway=entry.gateway,
                 notification=entry.notification.id,
@@ -179,7 +183,8 @@ class Inbox:
             )
 
     async def _report(self, entry: InboxEntry) -> None:
-        logger().error("notification_conflict", gateway=entry.gateway, notification=entry.notification.id)
+        log = self._log.bind(**of_reference(entry.notification.reference))
+        log.error("notification_conflict", gateway=entry.gateway, notification=entry.notification.id)
         if not await self._merge(entry.gateway, entry.notification, True):  # noqa: FBT003 - see `Merge`
             # Nothing of a conflict is kept, so only its sender can bring it back.
             raise OverloadedError(
@@ -210,23 +215,26 @@ def _sum(receipts: Sequence[Receipt]) -> Receipt:
     return next((receipt for receipt in telling if receipt in receipts), Receipt.IGNORED)
 
 
-async def read_webhook(gateway: Gateway, headers: Mapping[str, str], body: bytes) -> tuple[Notification, ...]:
+async def read_webhook(
+    gateway: Gateway, headers: Mapping[str, str], body: bytes, *, log: LineLogger | None = None
+) -> tuple[Notification, ...]:
     """Return what the webhook says.
 
     Raises:
         UnknownGatewayError: the gateway takes no webhooks.
         WebhookRefusedError: it is not genuine, too old, too large or cannot be read.
     """
+    log = (logger() if log is None else log).bind(gateway=gateway.name)
     if not sends_webhooks(gateway):
         raise UnknownGatewayError(f"gateway {gateway.name} takes no webhooks", hint="Give it a parse_webhook method.")
     if not isinstance(body, bytes):
-        raise _unreadable(gateway, f"the body is a {type(body).__name__}, not the bytes as received")
+        raise _unreadable(gateway, log, f"the body is a {type(body).__name__}, not the bytes as received")
     if len(body) > BODY_BYTES_MAX:
         raise WebhookRefusedError(f"the body has more than {BODY_BYTES_MAX:,} bytes", reason=RefusedWebhook.TOO_LARGE)
-    said = await _parse(cast("NotifyingGateway", gateway), gateway.contract, _lowered(headers), body)
+    said = await _parse(cast("NotifyingGateway", gateway), gateway.contract, _lowered(headers), body, log)
     if not isinstance(said, Sequence):
-        raise _unreadable(gateway, f"its adapter returned a {type(said).__name__}, not a sequence of Notification")
-    return tuple(_checked(gateway, each) for each in said)
+        raise _unreadable(gateway, log, f"its adapter returned a {type(said).__name__}, not a sequence of Notification")
+    return tuple(_checked(gateway, each, log) for each in said)
 
 
 def digest_of(notification: Notification) -> str:
@@ -235,7 +243,7 @@ def digest_of(notification: Notification) -> str:
 
 
 async def _parse(
-    gateway: NotifyingGateway, contract: GatewayContract, headers: Mapping[str, str], body: bytes
+    gateway: NotifyingGateway, contract: GatewayContract, headers: Mapping[str, str], body: bytes, log: LineLogger
 ) -> object:
     try:
         # Some providers verify a signature only when asked over the network.
@@ -248,9 +256,9 @@ async def _parse(
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
-        raise _raised(error) from None
+        raise _raised(error, log) from None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it raises, it could not read the webhook
-        raise _raised(error) from None
+        raise _raised(error, log) from None
 
 
 def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
@@ -261,39 +269,39 @@ def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
     return lowered
 
 
-def _raised(error: BaseException) -> WebhookRefusedError:
+def _raised(error: BaseException, log: LineLogger) -> WebhookRefusedError:
     kind = type(error).__name__
     frames = traceback.extract_tb(error.__traceback__)
     where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "nowhere"
     # Never the exception's own text: it may quote what was received.
-    logger().warning("webhook_unreadable", error=kind, where=where)
+    log.warning("webhook_unreadable", error=kind, where=where)
     return WebhookRefusedError(f"the adapter raised {kind}", reason=RefusedWebhook.UNREADABLE)
 
 
-def _unreadable(gateway: Gateway, why: str) -> WebhookRefusedError:
-    logger().warning("webhook_unreadable", gateway=gateway.name, why=why, hint="see docs/webhooks.md")
+def _unreadable(gateway: Gateway, log: LineLogger, why: str) -> WebhookRefusedError:
+    log.warning("webhook_unreadable", why=why, hint="see docs/webhooks.md")
     return WebhookRefusedError(f"a webhook of {gateway.name} cannot be read: {why}", reason=RefusedWebhook.UNREADABLE)
 
 
-def _checked(gateway: Gateway, said: object) -> Notification:
+def _checked(gateway: Gateway, said: object, log: LineLogger) -> Notification:
     """Return the notification if it can be kept: adapters are not type-checked at run time."""
     if not isinstance(said, Notification):
-        raise _unreadable(gateway, f"its adapter returned a {type(said).__name__} where a Notification belongs")
+        raise _unreadable(gateway, log, f"its adapter returned a {type(said).__name__} where a Notification belongs")
     if not isinstance(said.kind, NotificationKind):
-        raise _unreadable(gateway, "its kind is no NotificationKind")
+        raise _unreadable(gateway, log, "its kind is no NotificationKind")
     for name, text in (("id", said.id), ("reference", said.reference)):
         if not _is_sound(text):
-            raise _unreadable(gateway, f"its {name} is not 1 to {_ID_LENGTH_MAX} printable characters")
+            raise _unreadable(gateway, log, f"its {name} is not 1 to {_ID_LENGTH_MAX} printable characters")
         if _may_be_card(text, gateway.contract):
-            raise _unreadable(gateway, f"its {name} looks like a card number")
-    outcome = readable(said.outcome, gateway.contract)
+            raise _unreadable(gateway, log, f"its {name} looks like a card number")
+    outcome = readable(said.outcome, gateway.contract, lambda: log)
     if isinstance(outcome, OutcomeUnknown) and outcome.reason is Reason.UNREADABLE_ANSWER:
-        raise _unreadable(gateway, f"its outcome, a {type(said.outcome).__name__}, cannot be kept")
+        raise _unreadable(gateway, log, f"its outcome, a {type(said.outcome).__name__}, cannot be kept")
     notification = replace(said, outcome=outcome)
     try:
         return _ADAPTER.validate_json(_ADAPTER.dump_json(notification))
     except (ValueError, TypeError):
-        raise _unreadable(gateway, "it cannot be written as JSON and read back") from None
+        raise _unreadable(gateway, log, "it cannot be written as JSON and read back") from None
 
 
 def _is_sound(text: object) -> bool:

@@ -43,6 +43,10 @@ class ParkingLot:
         self._parked: dict[str, Parking] = {}
         self._being_written: dict[str, asyncio.Future[None]] = {}
 
+    def __len__(self) -> int:
+        """Return how many payments are parked."""
+        return len(self._parked)
+
     def __contains__(self, payment_id: str) -> bool:
         """Return whether the payment is parked."""
         return payment_id in self._parked

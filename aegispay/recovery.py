@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from itertools import islice
 
 from aegispay.errors import StoreError
@@ -11,6 +13,10 @@ from aegispay.ports import EventStore
 Park = Callable[[str, str], Awaitable[None]]
 """Sets a payment aside: its id and why."""
 
+_INTERRUPTED_S = 300.0
+"""Whose timer is set for later than that was hardly in the middle of a call; if it was, its timer is early enough."""
+_SLICE = 32
+"""Payments woken before the loop gets a turn, so that a crowd of them does not stand before whoever pays just now."""
 _SMALLER = 4
 """By how much the company shrinks with each attempt that was not survived."""
 
@@ -28,7 +34,7 @@ class Recovery:
     """
 
     def __init__(
-        self, store: EventStore, *, wake: Callable[[str], None], park: Park, attempts_max: int, concurrency: int
+        self, store: EventStore, *, wake: Callable[[str], object], park: Park, attempts_max: int, concurrency: int
     ) -> None:
         self._store = store
         self._wake = wake
@@ -42,10 +48,14 @@ class Recovery:
         """Return how many payments are still to be picked up."""
         return len(self._waiting) + len(self._running)
 
-    async def start(self) -> None:
-        """Find what is unfinished and pick up the first of it; `advance` does the rest."""
-        earlier = await self._store.recoveries()
-        attempts = {payment_id: earlier.get(payment_id, 0) for payment_id in await self._store.unfinished()}
+    async def start(self, now: datetime) -> None:
+        """Find what is unfinished and pick up the first of it; `advance` does the rest.
+
+        Who waits for later by its own durable timer, for a retry in three days say, was not interrupted and is let be.
+        """
+        earlier, due_by = await self._store.recoveries(), now + timedelta(seconds=_INTERRUPTED_S)
+        unfinished = await self._store.unfinished(due_by=due_by)
+        attempts = {payment_id: earlier.get(payment_id, 0) for payment_id in unfinished}
         self._waiting = dict(sorted(attempts.items(), key=lambda item: item[1]))
         await self.advance()
 
@@ -80,8 +90,10 @@ class Recovery:
                 self._running.difference_update(chosen)
                 self._waiting = {**chosen, **self._waiting}
                 raise
-            for payment_id in chosen:
+            for number, payment_id in enumerate(chosen, 1):
                 await self._go_on(payment_id, attempts[payment_id])
+                if number % _SLICE == 0:
+                    await asyncio.sleep(0)  # noqa: TID251 - a turn for everybody else
 
     def _take(self) -> dict[str, int]:
         """Return who comes next, with their attempts so far: all of them have had the same number."""

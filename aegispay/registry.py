@@ -17,7 +17,7 @@ from aegispay.actors.services import GatewayEntry
 from aegispay.config import AegisPayConfig
 from aegispay.errors import DuplicateGatewayError, EngineFailedError, FencedError, StoreError
 from aegispay.gateway_check import check_gateway
-from aegispay.log import logger
+from aegispay.log import logger, sampled
 from aegispay.ports import Clock, EventStore, Gateway
 from aegispay.supervision import ChildSpec, StartChild, SupervisionError
 
@@ -53,6 +53,7 @@ class GatewayRegistry:
         self._store = store
         self._config = config
         self._clock = clock
+        self._log = sampled(clock.monotonic)
         self._calls = calls
         self._find = find
         self._deliver = deliver
@@ -151,7 +152,7 @@ class GatewayRegistry:
         except FencedError:
             raise
         except StoreError as error:
-            logger().warning("gateway_not_saved", gateway=name, error=str(error))
+            self._log.warning("gateway_not_saved", gateway=name, error=str(error))
 
 
 async def _close(gateway: Gateway) -> str:

@@ -20,6 +20,7 @@ from aegispay.errors import (
     FieldError,
 )
 from aegispay.log import logger
+from aegispay.observability.binding import of_payment
 from aegispay.ports import Clock, ConfigurationRecord, EventStore
 from aegispay.revisions import (
     HOST,
@@ -110,7 +111,7 @@ class Settings:
         record = await self._store.load_configuration(revision)
         config = None if record is None else readable(record, self._host)
         if config is None:
-            logger().warning("configuration_not_read", revision=revision, payment_id=payment.id)
+            logger().bind(**of_payment(payment)).warning("configuration_not_read", revision=revision)
         self._remember(revision, config)
 
     def _remember(self, revision: int, config: AegisPayConfig | None) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from aegispay.actors.gateway import GatewayMetrics
 from aegispay.domain.payment import Payment
 from aegispay.domain.routing import RoutingDecision
 from aegispay.domain.state import PaymentState
+from aegispay.observability.snapshot import DoubtMetrics, EngineMetrics
 from aegispay.ports import Parking
+
+__all__ = ["DoubtMetrics", "EngineHealth", "EngineMetrics", "PaymentPage", "RoutePreview", "RoutePrice"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,33 +84,16 @@ class EngineHealth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DoubtMetrics:
-    """What is not known, and how long it has taken to find out.
+class ErasureReport:
+    """What became of a customer's personal data.
 
     Attributes:
-        payments: payments of which a charge or an operation is in doubt now.
-        oldest_age_s: how long the oldest of them has been open; ``None`` when there is none.
-        resolved: doubts that have ended since the engine was opened.
-        resolved_by: the same by evidence: ``lookup``, ``resend``, ``webhook``, ``operator``, ``answer`` (a late one).
-        resolution_p50_s, resolution_p95_s, resolution_max_s: how long the last 1,000 of them took.
+        payments: of the customer.
+        events: events of these whose personal data cannot be read any more.
+        plain_events: events whose personal data can still be read: a version before encryption wrote them in the open,
+            and changing them would break the hash chain.
     """
 
     payments: int
-    oldest_age_s: float | None
-    resolved: int
-    resolved_by: dict[str, int] = field(default_factory=dict)
-    resolution_p50_s: float | None = None
-    resolution_p95_s: float | None = None
-    resolution_max_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineMetrics:
-    """The engine's numbers.
-
-    Attributes:
-        incidents: payments with an open incident.
-    """
-
-    doubts: DoubtMetrics
-    incidents: int
+    events: int
+    plain_events: int

@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 from aegispay.errors import EngineStateError, RefusedWebhook, StoreError, UnknownGatewayError, WebhookRefusedError
 from aegispay.inbox import BODY_BYTES_MAX
-from aegispay.log import logger
+from aegispay.log import sampled
+from aegispay.observability.lines import LineLogger
 from aegispay.ports import Receipt
 
 Scope = MutableMapping[str, Any]
@@ -84,11 +85,12 @@ def asgi(engine: WebhookReceiver) -> Application:
     Args:
         engine: an open `AegisPay`.
     """
+    log = sampled(lambda: asyncio.get_running_loop().time())
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:
             case "http":
-                await _serve(engine, scope, receive, send)
+                await _serve(engine, scope, receive, send, log)
             case "lifespan":
                 await _live(receive, send)
             case "websocket":
@@ -99,9 +101,9 @@ def asgi(engine: WebhookReceiver) -> Application:
     return application
 
 
-async def _serve(engine: WebhookReceiver, scope: Scope, receive: Receive, send: Send) -> None:
+async def _serve(engine: WebhookReceiver, scope: Scope, receive: Receive, send: Send, log: LineLogger) -> None:
     try:
-        answer = await _answer(engine, scope, receive)
+        answer = await _answer(engine, scope, receive, log)
     except _GoneError:
         return
     body = json.dumps({"status": answer.status}).encode()
@@ -115,7 +117,7 @@ async def _serve(engine: WebhookReceiver, scope: Scope, receive: Receive, send: 
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
-async def _answer(engine: WebhookReceiver, scope: Scope, receive: Receive) -> _Answer:
+async def _answer(engine: WebhookReceiver, scope: Scope, receive: Receive, log: LineLogger) -> _Answer:
     route = _ROUTE.fullmatch(_path(scope))
     if route is None:
         return _NOT_FOUND
@@ -129,10 +131,12 @@ async def _answer(engine: WebhookReceiver, scope: Scope, receive: Receive) -> _A
         return _TOO_LARGE
     except TimeoutError:
         return _TIMEOUT
-    return await _hand_over(engine, route[1], headers, body)
+    return await _hand_over(engine, route[1], headers, body, log)
 
 
-async def _hand_over(engine: WebhookReceiver, gateway: str, headers: Mapping[str, str], body: bytes) -> _Answer:
+async def _hand_over(
+    engine: WebhookReceiver, gateway: str, headers: Mapping[str, str], body: bytes, log: LineLogger
+) -> _Answer:
     try:
         receipt = await engine.receive_webhook(gateway, headers, body)
     except UnknownGatewayError:
@@ -141,10 +145,11 @@ async def _hand_over(engine: WebhookReceiver, gateway: str, headers: Mapping[str
         code = _REFUSALS.get(refused.reason, 400)
         return _Answer(code, refused.reason, _CHALLENGE if code == 401 else ())
     except (StoreError, EngineStateError) as error:
-        logger().warning("webhook_not_kept", gateway=gateway, error=type(error).__name__)
+        log.warning("webhook_not_kept", gateway=gateway, error=type(error).__name__)
         return _LATER
     except Exception as error:  # noqa: BLE001 - the sender learns nothing of it, and may send it again
-        logger().error("webhook_failed", gateway=gateway, error=type(error).__name__)
+        # Not its traceback, which may quote what was received.
+        log.error("webhook_failed", gateway=gateway, error=type(error).__name__)  # noqa: TRY400
         return _FAILED
     return _Answer(200, receipt)
 

@@ -21,8 +21,13 @@ from aegispay.history import rebuild
 from aegispay.hooks.hook import Hook
 from aegispay.hooks.registry import Hooks
 from aegispay.interference import Interference
+from aegispay.observability.telemetry import Telemetry, default_export
+from aegispay.observability.tracing import Export
+from aegispay.outbox.webhooks.endpoint import WebhookEndpoint
+from aegispay.outbox.webhooks.registry import Webhooks
 from aegispay.ports import Clock, EventStore, Gateway
 from aegispay.ports.gateway import is_gateway
+from aegispay.status.keeper import StatusKeeper, keep_status
 from aegispay.storage.sqlite import SqliteStore
 
 
@@ -39,6 +44,8 @@ class EngineLife:
         random_source: random.Random | None = None,
         chaos: Interference | None = None,
         hooks: Iterable[Hook] = (),
+        webhooks: Iterable[WebhookEndpoint] = (),
+        telemetry: Export | None = None,
     ) -> None:
         if not isinstance(database, str | Path) and not hasattr(database, "read_all"):
             raise TypeError(f"database: pass a path or an EventStore, not {type(database).__name__}")
@@ -59,8 +66,14 @@ class EngineLife:
         self._first_gateways = tuple(self._outside(gateway) for gateway in gateways)
         self._random = random_source if random_source is not None else random.Random()  # noqa: S311 - only jitter
         self._hooks = Hooks(hooks, failing=None if chaos is None else chaos.failing)
+        self._first_webhooks = tuple(webhooks)
+        if not all(isinstance(endpoint, WebhookEndpoint) for endpoint in self._first_webhooks):
+            raise TypeError("webhooks: pass a list of WebhookEndpoints")
+        self._webhooks: Webhooks | None = None
         self._assembly: Assembly | None = None
-        self._calls = CallScope(clock=self._clock)
+        self._status: StatusKeeper | None = None
+        self._telemetry = Telemetry(default_export() if telemetry is None else telemetry)
+        self._calls = CallScope(clock=self._clock, telemetry=self._telemetry)
         self._lifecycle = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -106,9 +119,14 @@ class EngineLife:
             calls=self._calls,
             interception=None if self._chaos is None else self._chaos.interception,
             hooks=self._hooks,
+            telemetry=self._telemetry,
         )
         self._assembly = await assemble(assembly, self._first_gateways)
+        self._webhooks = Webhooks(self._assembly.relay, self._store, self._clock)
+        for endpoint in self._first_webhooks:
+            await self._webhooks.add(endpoint, "now")
         await self._assembly.recover()
+        self._status = keep_status(self._assembly, self._store, self._clock, self._config.status_interval_s)
 
     def _outside(self, gateway: Gateway) -> Gateway:
         """Return the gateway as the engine gets to see it; what is none is refused elsewhere."""
@@ -130,10 +148,13 @@ class EngineLife:
 
     async def _take_apart(self) -> None:
         assembly, self._assembly = self._assembly, None
+        status, self._status = self._status, None
         try:
             if assembly is not None:
                 await assembly.shut_down(EngineClosedError("the engine was closed"))
         finally:
+            if status is not None:
+                await status.close()
             await self._store.close()
 
     async def _payment_on_disk(self, payment_id: str) -> Payment:

@@ -14,7 +14,6 @@ from aegispay.domain.text import text
 from aegispay.domain.verdict import parse_testimony
 from aegispay.errors import PaymentParkedError, RefusedWebhook, UnknownGatewayError, WebhookRefusedError
 from aegispay.ports import Receipt
-from aegispay.views import EngineMetrics
 
 _WORDS_MAX = 500
 _NAME_MAX = 100
@@ -131,10 +130,3 @@ class OperatorMethods(EngineLife):
             raise WebhookRefusedError("the headers are no mapping of texts", reason=RefusedWebhook.UNREADABLE)
         return await assembly.inbox.receive(entry.gateway, headers, body)
 
-    async def metrics(self) -> EngineMetrics:
-        """Return the engine's numbers: what is in doubt, for how long, and how long doubts have taken to settle.
-
-        Raises:
-            StoreError: what is in doubt cannot be counted.
-        """
-        return await self._open_assembly().metrics()

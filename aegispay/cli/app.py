@@ -12,9 +12,15 @@ from aegispay.api.hooks import ReviewVerdict
 from aegispay.cli import verdicts
 from aegispay.cli.chaos import run_chaos
 from aegispay.cli.config import config_app
+from aegispay.cli.deadletters import deadletters_app, subscriptions
+from aegispay.cli.erase import erase_customer
+from aegispay.cli.events import events
+from aegispay.cli.export import export
 from aegispay.cli.gateways import is_file
-from aegispay.cli.inspect import list_page, load_history, print_history, print_page, verify_database
+from aegispay.cli.inspect import load_history, print_history, usable_cores, verify_database
+from aegispay.cli.log_options import log_options
 from aegispay.cli.paths import Paths
+from aegispay.cli.payments import payments
 from aegispay.cli.policy import policy_app
 from aegispay.cli.reporting import EXIT_INTERRUPTED, EXIT_REJECTED, reported
 from aegispay.cli.reporting import err as _err
@@ -23,14 +29,15 @@ from aegispay.cli.rows import UsageError
 from aegispay.cli.rules import rules_app
 from aegispay.cli.run import RunEnd, RunOptions, run_file
 from aegispay.cli.sandbox import serve_sandbox
-from aegispay.cli.story import headline
+from aegispay.cli.top import top
+from aegispay.cli.unpark import unpark
+from aegispay.cli.webhooks import webhooks_app
 from aegispay.domain.evidence import Verdict
 from aegispay.domain.pictures import to_dot, to_mermaid, to_text
 from aegispay.domain.routing import RoutingStrategy
-from aegispay.domain.state import PaymentState
+from aegispay.domain.story import headline
 from aegispay.domain.text import text
 from aegispay.domain.verdict import parse_testimony
-from aegispay.ports import PaymentQuery
 
 app = typer.Typer(
     name="aegispay",
@@ -39,9 +46,19 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.callback()(log_options)
 app.add_typer(rules_app, name="rules")
 app.add_typer(config_app, name="config")
 app.add_typer(policy_app, name="policy")
+app.add_typer(deadletters_app, name="deadletters")
+app.add_typer(webhooks_app, name="webhooks")
+app.command()(subscriptions)
+app.command()(events)
+app.command()(export)
+app.command("erase-customer")(erase_customer)
+app.command()(payments)
+app.command()(top)
+app.command()(unpark)
 
 Database = Annotated[Path, typer.Option("--database", help="The SQLite file; made by run when missing.")]
 
@@ -112,49 +129,21 @@ def _conclude(end: RunEnd, *, expect_rejected: bool) -> int:
 
 
 @app.command()
-def payments(
-    database: Database = Path("payments.db"),
-    state: Annotated[PaymentState | None, typer.Option(help="Only payments in this state.")] = None,
-    currency: Annotated[str | None, typer.Option(help="Only this currency.")] = None,
-    gateway: Annotated[str | None, typer.Option(help="Only payments last tried at this gateway.")] = None,
-    customer: Annotated[str | None, typer.Option(help="Only payments of this customer.")] = None,
-    in_doubt: Annotated[bool, typer.Option("--in-doubt", help="Only payments whose outcome is not known.")] = False,
-    incident: Annotated[bool, typer.Option("--incident", help="Only payments with an open incident.")] = False,
-    parked: Annotated[
-        bool, typer.Option("--parked", help="Only payments set aside: for a review, or because they kept crashing.")
-    ] = False,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Payments per page.")] = 20,
-    after: Annotated[str | None, typer.Option(help="The cursor that the page before ended with.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
-) -> None:
-    """List payments, newest first."""
-    query = PaymentQuery(
-        state=state,
-        currency=currency,
-        gateway=gateway,
-        customer_id=customer,
-        in_doubt=True if in_doubt else None,
-        has_incident=True if incident else None,
-        parked=True if parked else None,
-        limit=limit,
-        after=after,
-    )
-    with reported():
-        print_page(list_page(database, query), _out, is_json=as_json)
-
-
-@app.command()
 def show(
     payment_id: Annotated[str | None, typer.Argument(help="The payment's id.")] = None,
     database: Database = Path("payments.db"),
     key: Annotated[str | None, typer.Option(help="Look it up by its idempotency key instead.")] = None,
     merchant: Annotated[str, typer.Option(help="Whose key it is.")] = "default",
+    reference: Annotated[
+        str | None,
+        typer.Option(help="Look it up by what its events mention: a gateway's id, a gateway's key, a trace id."),
+    ] = None,
 ) -> None:
     """Show everything that happened to a payment: each event, attempt and gateway, why it was chosen, and when."""
     with reported():
-        if (payment_id is None) == (key is None):
-            raise UsageError("name the payment by its id or by --key")
-        payment, events = load_history(database, payment_id=payment_id, key=key, merchant=merchant)
+        if sum(each is not None for each in (payment_id, key, reference)) != 1:
+            raise UsageError("name the payment by its id, by --key or by --reference")
+        payment, events = load_history(database, payment_id=payment_id, key=key, merchant=merchant, mention=reference)
         print_history(payment, events, _out)
 
 
@@ -231,14 +220,28 @@ def review(
 
 
 @app.command()
-def verify(database: Database = Path("payments.db")) -> None:
+def verify(
+    database: Database = Path("payments.db"),
+    expect_head: Annotated[
+        str | None,
+        typer.Option(help="The head that an earlier check printed: that event must still be in the log."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Processes that share a long log; one per core by default.")
+    ] = None,
+) -> None:
     """Check the whole database: hash chain, gaps, every event legal, the table equal to the events, all invariants."""
     with reported():
-        report = verify_database(database, _err)
+        report = verify_database(
+            database, _err, workers=usable_cores() if workers is None else workers, expect_head=expect_head
+        )
         for problem in report.problems:
             _out.print(f"problem: {problem}", soft_wrap=True)
-        verdict = f"{len(report.problems)} problems" if report.problems else "no problems"
+        found = len(report.problems)
+        verdict = f"{found or 'no'} problem{'' if found == 1 else 's'}"
         _out.print(f"{report.events} events of {report.payments} payments: {verdict}")
+        if report.head:
+            _out.print(f"head {report.head}", soft_wrap=True)
     if report.problems:
         raise typer.Exit(EXIT_REJECTED)
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from aegispay.cli.console import make_table, printable
-from aegispay.cli.story import Story, headline, since
+from aegispay.cli.mentions import find_mention
 from aegispay.domain.evolve import replay
 from aegispay.domain.ids import derive_payment_id
 from aegispay.domain.money import Money
 from aegispay.domain.payment import Payment
 from aegispay.domain.projection import PaymentRow
+from aegispay.domain.story import Story, headline, since
 from aegispay.errors import PaymentNotFoundError
 from aegispay.ports import PaymentQuery, RowPage, StoredEvent, StoreReport
 from aegispay.storage.sqlite import SqliteStore
@@ -73,20 +77,28 @@ def _as_json(row: PaymentRow) -> dict[str, object]:
     }
 
 
+def named_payment(store: SqliteStore, *, payment_id: str | None, key: str | None, merchant: str) -> str:
+    """Return the id of the payment that is named by its id or by its idempotency key."""
+    return payment_id if payment_id is not None else derive_payment_id(store.salt, merchant, key or "")
+
+
 def load_history(
-    database: Path, *, payment_id: str | None, key: str | None, merchant: str
+    database: Path, *, payment_id: str | None, key: str | None, merchant: str, mention: str | None = None
 ) -> tuple[Payment, tuple[StoredEvent, ...]]:
-    """Return a payment and its events, by id or by idempotency key.
+    """Return a payment and its events, by id, by idempotency key, or by something that only its events mention.
 
     Raises:
         PaymentNotFoundError: there is none.
+        UsageError: several payments mention it; they are named.
     """
+    if mention is not None:
+        payment_id = find_mention(database, mention)
 
     async def read() -> tuple[str, tuple[StoredEvent, ...]]:
         store = SqliteStore(database, read_only=True)
         await store.open()
         try:
-            wanted = payment_id or derive_payment_id(store.salt, merchant, key or "")
+            wanted = named_payment(store, payment_id=payment_id, key=key, merchant=merchant)
             return wanted, await store.load(wanted)
         finally:
             await store.close()
@@ -112,11 +124,38 @@ def print_history(payment: Payment, events: tuple[StoredEvent, ...], out: Consol
             out.print(textwrap.fill(text, out.width, initial_indent=_INDENT, subsequent_indent=_INDENT), soft_wrap=True)
 
 
-def verify_database(database: Path, err: Console) -> StoreReport:
+class _RateColumn(ProgressColumn):
+    """How many a second."""
+
+    def render(self, task: Task) -> Text:
+        """Return the rate of the last moments."""
+        return Text(f"{task.finished_speed or task.speed or 0:,.0f}/s")
+
+
+def verify_database(database: Path, err: Console, *, workers: int = 1, expect_head: str | None = None) -> StoreReport:
     """Check the whole file, with a progress bar where there is a terminal."""
     if not err.is_terminal:
-        return verify(database)
-    bar = Progress(TextColumn("events"), BarColumn(), MofNCompleteColumn(), console=err, transient=True)
+        return verify(database, workers=workers, expect_head=expect_head)
+    bar = Progress(
+        TextColumn("events"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        _RateColumn(),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+    )
     with bar:
         task = bar.add_task("events", total=None)
-        return verify(database, progress=lambda done, total: bar.update(task, completed=done, total=total))
+        return verify(
+            database,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            workers=workers,
+            expect_head=expect_head,
+        )
+
+
+def usable_cores() -> int:
+    """Return how many processes can compute at once."""
+    affinity: Callable[[int], set[int]] | None = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1

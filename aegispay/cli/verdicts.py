@@ -96,6 +96,30 @@ def review(database: Path, payment_id: str, verdict: ReviewVerdict, *, operator:
     return _run(database, act, instead="review_payment")
 
 
+def unpark(database: Path, payment_id: str, *, operator: str) -> Payment:
+    """Let a payment go on that kept crashing; the next engine picks it up.
+
+    Raises:
+        PaymentNotFoundError: there is no such payment, or it is not parked.
+        PaymentParkedError: a hook wants a person to decide about it: that is what `review` is for.
+        StoreLockedError: an engine has the database open: call its `unpark_payment`.
+    """
+
+    async def act(store: SqliteStore, clock: Clock) -> Payment:
+        payment = await _load(store, payment_id)
+        if is_review_open(payment):
+            raise PaymentParkedError(f"{payment_id} waits for a review", hint=_way_on(payment))
+        if not payment.is_parked and payment_id not in {each.payment_id for each in await store.parked()}:
+            raise PaymentNotFoundError(f"{payment_id} is not parked", hint="payments --parked lists those that are.")
+        if payment.is_parked:
+            payment = await _append(store, payment, c.UnparkPayment(at=clock.now(), operator=operator))
+        # In this order: if only the first was done, the payment stays parked, and doing it again does the second.
+        await store.unpark(payment_id)
+        return payment
+
+    return _run(database, act, instead="unpark_payment")
+
+
 def _refuse_what_needs_an_engine(payment: Payment, sent: Sent, said: Testimony) -> None:
     if said.verdict is not Verdict.EXECUTED or isinstance(sent, Operation):
         return
@@ -147,7 +171,7 @@ async def _load_unparked(store: SqliteStore, payment_id: str) -> Payment:
 def _way_on(payment: Payment) -> str:
     if is_review_open(payment):
         return "It waits for a review: decide with aegispay review first."
-    return "Let it go on with unpark_payment first."
+    return "Let it go on with aegispay unpark first."
 
 
 async def _append(store: SqliteStore, payment: Payment, *commands: c.Command) -> Payment:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import lru_cache
@@ -122,6 +123,8 @@ def _plain(key: str) -> str:
 
 def _card_numbers(text: str) -> Iterator[tuple[int, int]]:
     """Yield where card numbers may stand: whole groups of digits, so that a CVV written behind one hides nothing."""
+    if not text.isascii():
+        text = "".join(map(_ascii_digit, text))
     for run in _RUN.finditer(text):
         groups = [(group.start(), group.end()) for group in _GROUP.finditer(text, run.start(), run.end())]
         for first, (start, _) in enumerate(groups):
@@ -132,6 +135,11 @@ def _card_numbers(text: str) -> Iterator[tuple[int, int]]:
                     break
                 if _ISSUER.fullmatch(digits) and _passes_luhn(digits):
                     yield start, end
+
+
+def _ascii_digit(character: str) -> str:
+    """Return the digit that a character of another script or width means; any other character as it is."""
+    return str(unicodedata.decimal(character)) if character.isdecimal() else character
 
 
 def _passes_luhn(digits: str) -> bool:

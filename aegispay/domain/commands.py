@@ -28,11 +28,16 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreatePayment(Command):
-    """Bring the payment into being."""
+    """Bring the payment into being.
+
+    Attributes:
+        trace: W3C traceparent of the call that asks, where somebody traces it.
+    """
 
     request: PaymentRequest
     fingerprint: str
     expires_at: datetime
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,6 +88,7 @@ def _create(payment: Payment | None, command: c.CreatePayment) -> Decision:
                 request=command.request,
                 fingerprint=command.fingerprint,
                 expires_at=command.expires_at,
+                trace=command.trace,
             ),
         )
     if payment.fingerprint != command.fingerprint:

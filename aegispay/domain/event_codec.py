@@ -17,6 +17,7 @@ from aegispay.domain.event import Event
 from aegispay.domain.event_type import EventType
 from aegispay.domain.outcome import Reason
 from aegispay.domain.state import OperationKind
+from aegispay.domain.upcasting import upcast
 from aegispay.errors import CardDataError, ValidationError
 
 _OPERATION_STEPS = (
@@ -55,11 +56,15 @@ CLASSES: dict[EventType, type[Event]] = {
 } | {operations.OPERATION_TYPES[kind, made.step]: made for made in _OPERATION_STEPS for kind in OperationKind}
 """The class that carries each stored name."""
 
-_ADAPTERS: dict[type[Event], pydantic.TypeAdapter[Any]] = {
+ADAPTERS: dict[type[Event], pydantic.TypeAdapter[Any]] = {
     made: pydantic.TypeAdapter(made) for made in set(CLASSES.values())
 }
+"""What writes and reads each class; made once, because making them takes long."""
 
-_SERIALIZERS = {made: adapter.serializer for made, adapter in _ADAPTERS.items()}
+_SERIALIZERS = {made: adapter.serializer for made, adapter in ADAPTERS.items()}
+_VALIDATORS = {made: adapter.validator for made, adapter in ADAPTERS.items()}
+_CLASS_OF = {name.value: made for name, made in CLASSES.items()}
+"""By plain text, because looking an enum's member up costs as much as reading a small event."""
 
 
 _WITHOUT_FOREIGN_WORDS = frozenset(
@@ -90,12 +95,16 @@ _OURS = frozenset(
         "outcome.reference",
         "reference",
         "request.retry_of",
+        "trace",
     }
 )
 """Where digits are no card number: hashes and names of ours, and the gateways' own ids.
 
 Those are checked when a gateway answers, because only there is known whether its ids are mere numbers.
 """
+
+Fields = Any
+"""Names of fields as pydantic takes them: a set, or a mapping of names to the fields inside."""
 
 _RUNS = bytes(0x30 if byte in b"0123456789 -" or byte >= 0x80 else byte for byte in range(256))
 """Digits and whatever may stand between the digits of a card number become zeros."""
@@ -114,6 +123,20 @@ def encode(event: Event) -> bytes:
     if made not in _WITHOUT_FOREIGN_WORDS and (_LONG_RUN in data.translate(_RUNS) or b"\\" in data):
         _refuse_card_numbers(event.type, data)
     return data
+
+
+def encode_apart(event: Event, fields: Fields) -> tuple[bytes, bytes]:
+    """Write the event as `encode` does, some of its fields apart: the rest first, then those.
+
+    Raises:
+        CardDataError: as `encode` does.
+    """
+    serializer = _SERIALIZERS[type(event)]
+    rest, apart = serializer.to_json(event, exclude=fields), serializer.to_json(event, include=fields)
+    for data in (rest, apart):
+        if _LONG_RUN in data.translate(_RUNS) or b"\\" in data:
+            _refuse_card_numbers(event.type, data)
+    return rest, apart
 
 
 def _refuse_card_numbers(event_type: EventType, data: bytes) -> None:
@@ -154,11 +177,14 @@ def decode(event_type: str, schema_version: int, data: bytes | str) -> Event:
     Raises:
         ValueError: for an unknown type, another version or data that does not fit. It names fields, never values.
     """
-    event_class = CLASSES[EventType(event_type)]
+    event_class = _CLASS_OF.get(event_type) or CLASSES[EventType(event_type)]
     if schema_version != event_class.schema_version:
-        raise ValueError(f"{event_type}: schema version {schema_version} is not known to this AegisPay")
+        try:
+            data = upcast(event_class, schema_version, data)
+        except ValueError as error:
+            raise ValueError(f"{event_type}: {error}") from None
     try:
-        event: Event = _ADAPTERS[event_class].validate_json(data)
+        event: Event = _VALIDATORS[event_class].validate_json(data)
     except (pydantic.ValidationError, ValidationError, CardDataError) as error:
         raise ValueError(f"{event_type}: {_unreadable(error)}") from None
     if event.type != event_type:

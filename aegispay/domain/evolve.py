@@ -80,6 +80,7 @@ def _initiate(payment: Payment | None, event: e.PaymentInitiated, payment_id: st
         created_at=event.at,
         updated_at=event.at,
         expires_at=event.expires_at,
+        trace=event.trace,
     )
 
 

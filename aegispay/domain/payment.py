@@ -155,6 +155,7 @@ class Payment:
         expires_at: when an unprocessed payment lapses; once authorized, when the authorization does.
         retry: what the next attempt waits for, while it waits.
         added_metadata: what hooks added. judgements: what hooks decided, oldest first.
+        trace: W3C traceparent of the call that created it, if that was traced.
     """
 
     id: str
@@ -182,6 +183,7 @@ class Payment:
     retry: TryAt | None = None
     added_metadata: Metadata = field(default_factory=dict)
     judgements: tuple[Judgement, ...] = ()
+    trace: str | None = None
 
     def __repr__(self) -> str:
         """Show what one looks for first; never the payment method."""

@@ -16,11 +16,16 @@ from aegispay.domain.routing import RoutingDecision
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentInitiated(Event):
-    """A merchant asked for a payment; the whole request is kept, tokens only."""
+    """A merchant asked for a payment; the whole request is kept, tokens only.
+
+    Attributes:
+        trace: W3C traceparent of the call that asked, where somebody traced it: later work continues that trace.
+    """
 
     request: PaymentRequest
     fingerprint: str
     expires_at: datetime
+    trace: str | None = None
 
     type: ClassVar[EventType] = EventType.PAYMENT_INITIATED
 

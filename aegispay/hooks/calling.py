@@ -7,23 +7,23 @@ import contextlib
 import inspect
 import threading
 from collections.abc import Callable
-from contextvars import Context
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from typing import Any
 
 from aegispay.domain.hook_kind import HookKind
+from aegispay.domain.payment import Payment
 from aegispay.hooks.hook import Hook
-from aegispay.hooks.kinds import RULES, TOLD
+from aegispay.hooks.kinds import RULES
 from aegispay.hooks.registered import Registered
-from aegispay.log import logger
+from aegispay.log import sampled
+from aegispay.observability.binding import of_payment
+from aegispay.observability.telemetry import Telemetry
 
 THREADS_MAX = 8
 """Threads that the calls of one hook may occupy: one that hangs takes no more with it."""
 TASKS_MAX = 256
 """Calls of one async hook under way, those included that were given up and do not end."""
-
-_FAILURES_PER_LINE = 1_000
-"""Of a hook that is only told: a log line for its first failure and for each thousandth after it."""
 
 _Done = tuple[Any, str]
 """What a hook answered, and how it failed: an empty text when it did not."""
@@ -50,10 +50,23 @@ class Caller:
 
     Args:
         failing: says of a call why it is to fail on purpose, or nothing; for tests.
+        now_s: monotonic seconds, by which repeated log lines become fewer; the loop's own unless given.
+        telemetry: traces calls about payments that are traced.
+
+    Attributes:
+        log: where hooks' failures are said.
     """
 
-    def __init__(self, failing: Callable[[Hook], str] | None = None) -> None:
+    def __init__(
+        self,
+        failing: Callable[[Hook], str] | None = None,
+        *,
+        now_s: Callable[[], float] | None = None,
+        telemetry: Telemetry | None = None,
+    ) -> None:
+        self.log = sampled(_loop_s if now_s is None else now_s, "aegispay.hooks")
         self._failing = failing
+        self._telemetry = telemetry
         self._given_up: set[asyncio.Task[Any]] = set()
 
     def __len__(self) -> int:
@@ -71,23 +84,37 @@ class Caller:
         elif hook.is_quick:
             value, failure = _call(hook, context)
         else:
-            value, failure = await self._in_time(registered, context)
+            value, failure = await self._traced(registered, context)
         took_s = loop.time() - began
         if not failure:
             failure = unfit(hook, value)
         if not failure:
             return Answer(hook, value, "", took_s)
         counts.failed += 1
-        if hook.kind not in TOLD or counts.failed % _FAILURES_PER_LINE == 1:
-            logger("aegispay.hooks").warning(
-                "hook_failed", hook=hook.name, kind=hook.kind.value, failure=failure, failed=counts.failed
-            )
+        payment = getattr(context, "payment", None)
+        log = self.log.bind(**of_payment(payment)) if isinstance(payment, Payment) else self.log
+        log.warning("hook_failed", hook=hook.name, kind=hook.kind.value, failure=failure, failed=counts.failed)
         return Answer(hook, None, failure, took_s)
 
-    async def _in_time(self, registered: Registered, context: Any) -> _Done:
-        hook, loop = registered.hook, asyncio.get_running_loop()
+    async def _traced(self, registered: Registered, context: Any) -> _Done:
+        hook, payment = registered.hook, getattr(context, "payment", None)
         # A context of its own: what the hook asks of the engine is not asked by the payment's turn that waits for it.
-        task = loop.create_task(_guarded(registered, context), context=Context())
+        own = Context()
+        if self._telemetry is None or not isinstance(payment, Payment):
+            return await self._in_time(registered, context, own)
+        span = self._telemetry.hook_asked(payment, hook.kind.value, hook.name)
+        if span is None:
+            return await self._in_time(registered, context, own)
+        failure = "cancelled"
+        try:
+            value, failure = await self._in_time(registered, context, span.context(own))
+        finally:
+            span.end(error="hook_failed" if failure else "")
+        return value, failure
+
+    async def _in_time(self, registered: Registered, context: Any, own: Context) -> _Done:
+        hook, loop = registered.hook, asyncio.get_running_loop()
+        task = loop.create_task(_guarded(registered, context), context=own)
         try:
             await asyncio.wait({task}, timeout=hook.deadline_s)
         except asyncio.CancelledError:
@@ -103,6 +130,10 @@ class Caller:
         task.cancel()
         self._given_up.add(task)
         task.add_done_callback(self._given_up.discard)
+
+
+def _loop_s() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def _guarded(registered: Registered, context: Any) -> _Done:
@@ -124,6 +155,7 @@ async def _in_thread(registered: Registered, context: Any) -> _Done:
     room, loop = registered.room(THREADS_MAX), asyncio.get_running_loop()
     await room.acquire()
     answered: asyncio.Future[_Done] = loop.create_future()
+    own = copy_context()
 
     def deliver(done: _Done) -> None:
         room.release()
@@ -131,7 +163,7 @@ async def _in_thread(registered: Registered, context: Any) -> _Done:
             answered.set_result(done)
 
     def run() -> None:
-        done = _call(registered.hook, context)
+        done = own.run(_call, registered.hook, context)
         with contextlib.suppress(RuntimeError):
             # The loop may have ended meanwhile.
             loop.call_soon_threadsafe(deliver, done)

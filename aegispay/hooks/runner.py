@@ -21,6 +21,7 @@ from aegispay.hooks.rulings import Ruling
 from aegispay.hooks.telling import Telling
 from aegispay.hooks.validating import Validation
 from aegispay.hooks.verdicts import Cancel, Ignore, ManualReview, Prefer, Refund, RetryAfter
+from aegispay.observability.telemetry import Telemetry
 from aegispay.ports import Clock, EventStore, Mark
 
 Reaction = RetryAfter | Refund | ManualReview | Cancel
@@ -34,10 +35,10 @@ class HookRunner:
         validation: asks about what is not stored yet. lifecycle: asks and tells about operations.
     """
 
-    def __init__(self, hooks: Hooks, store: EventStore, clock: Clock) -> None:
+    def __init__(self, hooks: Hooks, store: EventStore, clock: Clock, telemetry: Telemetry | None = None) -> None:
         self._hooks = hooks
         self._clock = clock
-        self._caller = Caller(hooks.failing)
+        self._caller = Caller(hooks.failing, now_s=clock.monotonic, telemetry=telemetry)
         self._counters = Counters(store)
         self._telling = Telling(hooks, self._caller)
         self._judge = Judge(hooks, self._caller, self._counters, clock.now)

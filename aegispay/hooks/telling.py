@@ -15,12 +15,9 @@ from aegispay.hooks.contexts import EventContext, own_payment
 from aegispay.hooks.measurements import measurements
 from aegispay.hooks.registered import Registered
 from aegispay.hooks.registry import Hooks
-from aegispay.log import logger
 
 QUEUE_MAX = 10_000
 """What may wait for one hook: a few seconds of a busy engine, some megabytes."""
-_DROPS_PER_LINE = 1_000
-"""A log line for the first event dropped and for each thousandth after it."""
 
 Making = Callable[[], Any]
 """Makes the context when its turn has come, so that what is dropped costs nothing."""
@@ -70,7 +67,7 @@ class Telling:
         for task in tasks:
             task.cancel()
         if left:
-            logger("aegispay.hooks").warning("events_not_told", count=left)
+            self._caller.log.warning("events_not_told", count=left)
         self._queues.clear()
 
     async def _work(self, registered: Registered, queue: deque[Making]) -> None:
@@ -82,12 +79,10 @@ class Telling:
             if self._queues.get(registered) is queue:
                 del self._queues[registered]
 
-    @staticmethod
-    def _drop(registered: Registered) -> None:
+    def _drop(self, registered: Registered) -> None:
         registered.counts.dropped += 1
-        if registered.counts.dropped % _DROPS_PER_LINE == 1:
-            dropped = registered.counts.dropped
-            logger("aegispay.hooks").warning("hook_too_slow", hook=registered.hook.name, dropped=dropped)
+        dropped = registered.counts.dropped
+        self._caller.log.warning("hook_too_slow", hook=registered.hook.name, dropped=dropped)
 
 
 class _Told:

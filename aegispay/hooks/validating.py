@@ -17,7 +17,6 @@ from aegispay.hooks.registered import Registered
 from aegispay.hooks.registry import Hooks
 from aegispay.hooks.rulings import Addition
 from aegispay.hooks.verdicts import Enrich, Refuse
-from aegispay.log import logger
 
 _HINT = "A hook refused it; correct what it names, or ask who registered the hook."
 
@@ -72,10 +71,21 @@ class Validation:
             answer = await self._caller.ask(registered, context)
             if isinstance(answer.verdict, Enrich):
                 new = {name: value for name, value in answer.verdict.metadata.items() if name not in merged}
-                if new and _fits(registered, {**merged, **new}):
+                if new and self._fits(registered, {**merged, **new}):
                     merged.update(new)
                     found.append(Addition(hook=registered.hook.name, metadata=new))
         return tuple(found)
+
+    def _fits(self, registered: Registered, merged: dict[str, Any]) -> bool:
+        """Return whether it all still is metadata; if not, the hook has said too much."""
+        try:
+            parse_metadata(merged)
+        except (ValidationError, CardDataError) as error:
+            registered.counts.failed += 1
+            # Not the error's words: they show the beginning of what the hook said.
+            self._caller.log.warning("enrichment_too_large", hook=registered.hook.name, error=type(error).__name__)
+            return False
+        return True
 
     def _of_requests(self, request: PaymentRequest) -> Iterator[Registered]:
         yield from self._hooks.of(HookKind.PRE_VALIDATION)
@@ -110,14 +120,3 @@ def _errors(answer: Answer) -> Iterator[FieldError]:
             yield FieldError(f"hooks.{name}", refused.reason)
         for field, words in refused.fields.items():
             yield FieldError(field, f"{words} (hook {name})")
-
-
-def _fits(registered: Registered, merged: dict[str, Any]) -> bool:
-    """Return whether it all still is metadata; if not, the hook has said too much."""
-    try:
-        parse_metadata(merged)
-    except (ValidationError, CardDataError) as error:
-        registered.counts.failed += 1
-        logger("aegispay.hooks").warning("enrichment_too_large", hook=registered.hook.name, error=str(error))
-        return False
-    return True

@@ -21,6 +21,7 @@ from aegispay.ports.outbox import (
     SubscriberKind,
     WebhookAttempt,
 )
+from aegispay.ports.privacy import Erasure, ErasureRecord, PrivacyStore
 from aegispay.ports.requests import (
     ChargeRequest,
     GatewayHealth,
@@ -55,6 +56,8 @@ __all__ = [
     "DeliveryCounts",
     "DeliveryState",
     "Doubts",
+    "Erasure",
+    "ErasureRecord",
     "EventStore",
     "Gateway",
     "GatewayHealth",
@@ -69,6 +72,7 @@ __all__ = [
     "OutboxStore",
     "Parking",
     "PaymentQuery",
+    "PrivacyStore",
     "Progress",
     "Receipt",
     "RefundingGateway",

@@ -12,9 +12,11 @@ from aegispay.domain.events import Event
 from aegispay.domain.notification import Notification
 from aegispay.domain.projection import PaymentRow
 from aegispay.domain.state import PaymentState
+from aegispay.ports.audit import AuditStore
 from aegispay.ports.configuration import ConfigurationRecord
 from aegispay.ports.marks import Mark
 from aegispay.ports.outbox import OutboxStore
+from aegispay.ports.privacy import PrivacyStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +176,7 @@ class StoreReport:
     head: str = ""
 
 
-class EventStore(OutboxStore, Protocol):
+class EventStore(OutboxStore, AuditStore, PrivacyStore, Protocol):
     """The log of events, the table of payments and what belongs to them.
 
     Every method may raise `StoreError`. `append` distinguishes what the caller must know:
@@ -223,10 +225,10 @@ class EventStore(OutboxStore, Protocol):
         """Return ids of unparked payments whose `wake_at` is at or before `at`, oldest first."""
         ...
 
-    async def unfinished(self) -> tuple[str, ...]:
+    async def unfinished(self, *, due_by: datetime | None = None) -> tuple[str, ...]:
         """Return ids of unparked payments that were being processed (authenticated or processing).
 
-        Whoever has to be looked at first comes first: those that merely wait for a later retry come last.
+        Whoever has to be looked at first comes first. Those whose `wake_at` is after `due_by` are left out.
         """
         ...
 

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
+from typing import Protocol
 
-current_traceparent: ContextVar[str | None] = ContextVar("aegispay_traceparent", default=None)
-"""W3C traceparent of the span around the running gateway call or delivery; ``None`` when nobody traces it."""
+
+class Traced(Protocol):
+    """A span around the running code."""
+
+    @property
+    def traceparent(self) -> str | None:
+        """What continues the trace elsewhere, in W3C's form; ``None`` when nobody records it."""
+        ...
+
+
+current_span: ContextVar[Traced | None] = ContextVar("aegispay_span", default=None)
+"""The span around the running gateway call, hook or delivery; ``None`` when nobody traces it."""
 
 
 def outgoing_headers() -> dict[str, str]:
@@ -13,5 +24,6 @@ def outgoing_headers() -> dict[str, str]:
 
     Adapters that send requests of their own add them, as those of AegisPay do.
     """
-    traceparent = current_traceparent.get()
+    span = current_span.get()
+    traceparent = None if span is None else span.traceparent
     return {} if traceparent is None else {"traceparent": traceparent}

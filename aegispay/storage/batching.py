@@ -18,6 +18,9 @@ class Batcher(Generic[Q, A]):
     Args:
         serve: answers a batch: one answer, or one exception, for each request.
         batch_max: requests per batch.
+
+    Attributes:
+        observer: told of each batch that was served: how many requests, and how many seconds it took.
     """
 
     def __init__(self, serve: Callable[[list[Q]], Awaitable[list[A | BaseException]]], *, batch_max: int) -> None:
@@ -26,6 +29,7 @@ class Batcher(Generic[Q, A]):
         self._waiting: deque[tuple[Q, asyncio.Future[A]]] = deque()
         self._task: asyncio.Task[None] | None = None
         self.batches = 0
+        self.observer: Callable[[int, float], None] | None = None
 
     def __len__(self) -> int:
         """Return how many requests wait for a batch."""
@@ -45,12 +49,16 @@ class Batcher(Generic[Q, A]):
             await asyncio.wait((self._task,))
 
     async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
             while self._waiting:
                 count = min(len(self._waiting), self._batch_max)
                 batch = [self._waiting.popleft() for _ in range(count)]
                 self.batches += 1
+                began = loop.time()
                 await self._serve_batch(batch)
+                if self.observer is not None:
+                    self.observer(count, loop.time() - began)
         finally:
             self._task = None
             # Only a loop that is being torn down leaves any behind.

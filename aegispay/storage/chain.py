@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 GENESIS = bytes(32)
 """What the first event is chained to."""
@@ -31,5 +32,17 @@ def link(
         recorded_at_us: microseconds since 1970 UTC.
         data: the event's content exactly as stored, UTF-8.
     """
-    head = f"{position}|{payment_id}|{version}|{event_type}|{schema_version}|{recorded_at_us}|"
-    return hashlib.sha256(previous + head.encode() + data).digest()
+    stored = (position, payment_id.encode(), version, event_type.encode(), schema_version, data, recorded_at_us)
+    return link_stored(previous, stored)
+
+
+def link_stored(previous: bytes, event: tuple[Any, ...]) -> bytes:
+    """Return the hash of an event as it lies in the log.
+
+    Args:
+        previous: hash of the event before it.
+        event: position, payment id, version, type, schema version, data, time of recording, and perhaps more; texts as
+            bytes.
+    """
+    head = b"%d|%b|%d|%b|%d|%d|" % (event[0], event[1], event[2], event[3], event[4], event[6])
+    return hashlib.sha256(b"%b%b%b" % (previous, head, event[5])).digest()

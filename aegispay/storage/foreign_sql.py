@@ -15,6 +15,7 @@ _OURS = frozenset(
         "configurations",
         "customer_keys",
         "deliveries",
+        "erasures",
         "events",
         "gateways",
         "marks",
@@ -28,7 +29,7 @@ _OURS = frozenset(
         "webhook_inbox",
     }
 )
-_SECRET = frozenset({"meta", "customer_keys"})
+_SECRET = frozenset({"meta", "customer_keys", "erasures"})
 _CATALOGUE = frozenset({"sqlite_master", "sqlite_schema"})
 _CHANGES = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
 _READS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})

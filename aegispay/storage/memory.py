@@ -25,17 +25,21 @@ from aegispay.ports import (
     RowPage,
     StoredEvent,
 )
+from aegispay.storage.appends import prepare
 from aegispay.storage.chain import GENESIS, link
+from aegispay.storage.memory_audit import MemoryAudit
 from aegispay.storage.memory_inbox import MemoryInbox
 from aegispay.storage.memory_marks import MemoryMarks
 from aegispay.storage.memory_outbox import MemoryOutbox
+from aegispay.storage.memory_privacy import MemoryKeys, MemoryPrivacy
 from aegispay.storage.queries import LIMIT_MAX, checked_limit, read_cursor, write_cursor
 from aegispay.storage.rows import to_us
+from aegispay.storage.sealing import Entropy, repeatable_entropy
 
 T = TypeVar("T")
 
 
-class MemoryStore(MemoryOutbox):
+class MemoryStore(MemoryOutbox, MemoryAudit, MemoryPrivacy):
     """An `EventStore` that lives as long as the object; closing and opening it again keeps everything.
 
     Args:
@@ -44,6 +48,7 @@ class MemoryStore(MemoryOutbox):
         faults: for tests: called at ``before_commit`` and ``after_commit`` of each append and each change of the inbox;
             what it raises happens there. As on a disk, an `OSError` is a `StoreUnavailableError` before and a
             `CommitUnknownError` after.
+        entropy: where keys of customers and nonces come from; the same bytes in every run, so that tests repeat.
     """
 
     def __init__(
@@ -52,12 +57,14 @@ class MemoryStore(MemoryOutbox):
         clock: Clock | None = None,
         salt: bytes | None = None,
         faults: Callable[[str], None] | None = None,
+        entropy: Entropy | None = None,
     ) -> None:
         super().__init__()
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._salt = salt if salt is not None else hashlib.sha256(b"aegispay memory store").digest()
         self.faults = faults
         self._log: list[StoredEvent] = []
+        self._data: list[bytes] = []
         self._streams: defaultdict[str, list[StoredEvent]] = defaultdict(list)
         self._rows: dict[str, PaymentRow] = {}
         self._keys: dict[tuple[str, str], str] = {}
@@ -68,6 +75,8 @@ class MemoryStore(MemoryOutbox):
         self._inbox = MemoryInbox()
         self._marks = MemoryMarks()
         self._configurations: list[ConfigurationRecord] = []
+        self._customer_keys = MemoryKeys()
+        self._entropy = entropy if entropy is not None else repeatable_entropy(self._salt)
 
     def __repr__(self) -> str:
         """Show the size."""
@@ -87,14 +96,14 @@ class MemoryStore(MemoryOutbox):
     async def append(self, append: Append) -> int:
         """Write events and row at once; others may run before and after."""
         # Through JSON and back, so that what a real store could not keep does not pass here either.
-        data = [encode(event) for event in append.events]
-        kept = [decode(e.type, e.schema_version, each) for e, each in zip(append.events, data, strict=True)]
+        kept = [decode(event.type, event.schema_version, encode(event)) for event in append.events]
+        write = prepare(append, self._entropy)
         await _let_others_run()
         self._fault("before_commit", StoreUnavailableError)
         self._refuse_unfit(append)
         self._marks.check(append.payment_id, append.marks)
         recorded_at = self._clock.now()
-        for event, each in zip(kept, data, strict=True):
+        for event, each in zip(kept, self._sealed(write), strict=True):
             self._add_event(append.payment_id, event, each, recorded_at)
         self._put_row(append.row)
         self._marks.add(append.marks)
@@ -145,6 +154,7 @@ class MemoryStore(MemoryOutbox):
             hash=digest.hex(),
         )
         self._log.append(stored)
+        self._data.append(data)
         stream.append(stored)
 
     async def count_marks(self, keys: Sequence[str], *, since: datetime) -> dict[str, int]:
@@ -197,10 +207,12 @@ class MemoryStore(MemoryOutbox):
         ]
         return tuple(payment_id for _, payment_id in sorted(due)[: checked_limit(limit)])
 
-    async def unfinished(self) -> tuple[str, ...]:
+    async def unfinished(self, *, due_by: datetime | None = None) -> tuple[str, ...]:
         """Return who was being processed."""
         states = {PaymentState.AUTHENTICATED, PaymentState.PROCESSING}
         rows = [row for row in self._rows.values() if row.state in states and row.payment_id not in self._parked]
+        if due_by is not None:
+            rows = [row for row in rows if row.wake_at is None or row.wake_at <= due_by]
         rows.sort(key=lambda row: (row.wake_at or row.created_at, row.created_at, row.payment_id))
         return tuple(row.payment_id for row in rows)
 

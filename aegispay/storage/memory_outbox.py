@@ -150,8 +150,7 @@ class MemoryOutbox:
 
     async def make_tables(self, statements: Sequence[str]) -> None:
         """Refuse: there is no SQL."""
-        if statements:
-            self._has_no_sql()
+        self._has_no_sql()
 
     def compile_effect(self, statement: str, parameters: tuple[object, ...]) -> None:
         """Refuse: there is no SQL."""

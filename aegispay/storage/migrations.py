@@ -57,9 +57,20 @@ def _add_outbox(database: sqlite3.Connection) -> None:
     _run(database, "schema_5.sql")
 
 
+def _add_customer_keys(database: sqlite3.Connection) -> None:
+    _run(database, "schema_6.sql")
+
+
 Step = Callable[[sqlite3.Connection], None]
 
-STEPS: tuple[Step, ...] = (_create, _date_doubts_and_renew_inbox, _add_marks, _add_configurations, _add_outbox)
+STEPS: tuple[Step, ...] = (
+    _create,
+    _date_doubts_and_renew_inbox,
+    _add_marks,
+    _add_configurations,
+    _add_outbox,
+    _add_customer_keys,
+)
 """Step n brings a file from schema n to n + 1. A step that was released is never changed: add one."""
 
 SCHEMA_VERSION = len(STEPS)

@@ -7,6 +7,7 @@ from typing import Any
 from aegispay.domain.projection import PaymentRow
 from aegispay.errors import FieldError, ValidationError
 from aegispay.ports import PaymentQuery
+from aegispay.ports.audit import StatisticsQuery
 from aegispay.storage.rows import ROW_COLUMNS, to_us
 
 LIMIT_MAX = 1_000
@@ -32,15 +33,9 @@ def list_statement(query: PaymentQuery) -> tuple[str, list[Any]]:
         ValidationError: limit or cursor make no sense.
     """
     limit = checked_limit(query.limit, most=LIMIT_MAX)
-    conditions, parameters = _equalities(query)
+    conditions, parameters = filter_conditions(query)
     if query.parked is False:
         conditions.append("NOT EXISTS (SELECT 1 FROM parking WHERE parking.payment_id = payments.payment_id)")
-    if query.created_after is not None:
-        conditions.append("created_at >= ?")
-        parameters.append(to_us(query.created_after))
-    if query.created_before is not None:
-        conditions.append("created_at < ?")
-        parameters.append(to_us(query.created_before))
     if query.after is not None:
         conditions.append("(created_at, payment_id) < (?, ?)")
         parameters.extend(read_cursor(query.after))
@@ -68,14 +63,20 @@ def _source(query: PaymentQuery) -> str:
     if query.parked:
         # The few that are parked, each looked up by its id.
         return "parking CROSS JOIN payments USING (payment_id)"
-    # Named, because without statistics SQLite may take an index that leaves it everything to sort.
-    for column, index in _INDEXES:
-        if getattr(query, column) not in {None, False}:
-            return f"payments INDEXED BY {index}"
-    return "payments INDEXED BY payments_created"
+    index = filter_index(query)
+    return f"payments INDEXED BY {'payments_created' if index is None else index}"
 
 
-def _equalities(query: PaymentQuery) -> tuple[list[str], list[Any]]:
+def filter_index(query: PaymentQuery | StatisticsQuery) -> str | None:
+    """Return the index of the filter that leaves fewest payments; ``None`` without such a filter.
+
+    Named, because without statistics SQLite may take an index that leaves it everything to sort.
+    """
+    return next((index for column, index in _INDEXES if getattr(query, column) not in {None, False}), None)
+
+
+def filter_conditions(query: PaymentQuery | StatisticsQuery) -> tuple[list[str], list[Any]]:
+    """Return what holds of a row that the filters and the period let through, and the parameters."""
     conditions: list[str] = []
     parameters: list[Any] = []
     for column, _ in _INDEXES:
@@ -86,6 +87,12 @@ def _equalities(query: PaymentQuery) -> tuple[list[str], list[Any]]:
         elif value is not None:
             conditions.append(f"{column} = ?")
             parameters.append(value)
+    if query.created_after is not None:
+        conditions.append("created_at >= ?")
+        parameters.append(to_us(query.created_after))
+    if query.created_before is not None:
+        conditions.append("created_at < ?")
+        parameters.append(to_us(query.created_before))
     return conditions, parameters
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,7 +14,6 @@ from typing import Any
 import aiosqlite
 
 from aegispay.clock import SystemClock
-from aegispay.domain.events import encode
 from aegispay.domain.state import PaymentState
 from aegispay.errors import (
     CorruptStoreError,
@@ -36,17 +36,24 @@ from aegispay.ports import (
 )
 from aegispay.storage import configurations, marks
 from aegispay.storage import statements as sql
-from aegispay.storage.appends import Write
+from aegispay.storage.appends import prepare
 from aegispay.storage.batching import Batcher
 from aegispay.storage.connection import BUSY_S, connect, on_thread, raw
+from aegispay.storage.erasures import sweep
 from aegispay.storage.foreign_sql import ForeignSql
 from aegispay.storage.inbox_rows import entry_values, read_sound_entries
 from aegispay.storage.location import locate
 from aegispay.storage.lock import FileLock
+from aegispay.storage.measured import MeasuredCommits
 from aegispay.storage.migrations import check_version, migrate, raise_epoch
 from aegispay.storage.queries import checked_limit, list_statement, write_cursor
 from aegispay.storage.rows import from_us, read_event, read_row, to_us
+from aegispay.storage.sealing import Entropy
+from aegispay.storage.sqlite_audit import SqliteAudit
 from aegispay.storage.sqlite_outbox import SqliteOutbox
+from aegispay.storage.sqlite_privacy import SqlitePrivacy
+from aegispay.storage.standing import SqliteStanding
+from aegispay.storage.streams import select_log, select_streams
 from aegispay.storage.writer import FaultHook, Request, Statements, Writer
 
 _COMMIT_MAX = 500
@@ -58,7 +65,7 @@ _CHECKED_BYTES_MAX = 8 * 1024 * 1024
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
-class SqliteStore(SqliteOutbox):
+class SqliteStore(MeasuredCommits, SqliteOutbox, SqliteAudit, SqlitePrivacy, SqliteStanding):
     """An `EventStore` in one SQLite file.
 
     Args:
@@ -68,6 +75,7 @@ class SqliteStore(SqliteOutbox):
         read_only: open beside an engine, or after it, to look only.
         busy_s: how long a commit waits for another program that has locked the file, in seconds.
         faults: for tests: called at ``before_commit`` and ``after_commit`` of each transaction, on the writing thread.
+        entropy: where keys of customers and nonces come from; another one is for tests only.
     """
 
     def __init__(
@@ -79,6 +87,7 @@ class SqliteStore(SqliteOutbox):
         read_only: bool = False,
         busy_s: float = BUSY_S,
         faults: FaultHook | None = None,
+        entropy: Entropy = os.urandom,
     ) -> None:
         self._given_path = path
         self._path = Path(path)
@@ -87,6 +96,7 @@ class SqliteStore(SqliteOutbox):
         self._is_read_only = read_only
         self._busy_s = busy_s
         self._faults = faults
+        self._entropy = entropy
         self._foreign = ForeignSql(self._path)
         self._lock: FileLock | None = None
         self._salt = b""
@@ -105,11 +115,6 @@ class SqliteStore(SqliteOutbox):
     def salt(self) -> bytes:
         """Secret from which payment ids are derived."""
         return self._salt
-
-    @property
-    def commits(self) -> int:
-        """How many transactions have been written; fewer than writes when callers write at once."""
-        return self._commits.batches
 
     # --- opening and closing ------------------------------------------------------------------------
 
@@ -148,7 +153,11 @@ class SqliteStore(SqliteOutbox):
             damage = database.execute("PRAGMA quick_check(1)").fetchone()[0]
             if damage != "ok":
                 raise StoreOpenError(f"{self._path} is damaged: {damage}", hint="Restore a backup.")
-        return Writer(database, path=str(self._path), epoch=raise_epoch(database), faults=self._faults)
+        # What is removed or written over is gone from its page.
+        database.execute("PRAGMA secure_delete=ON")
+        epoch = raise_epoch(database)
+        sweep(database)
+        return Writer(database, path=str(self._path), epoch=epoch, faults=self._faults)
 
     def _read_salt(self, database: sqlite3.Connection) -> bytes:
         check_version(database, str(self._path))
@@ -175,8 +184,7 @@ class SqliteStore(SqliteOutbox):
 
     async def append(self, append: Append) -> int:
         """Write events and row in one durable transaction, shared with whoever else writes now."""
-        encoded = tuple((e.type.value, e.schema_version, encode(e).decode()) for e in append.events)
-        version: int = await self._ask(Write(append, encoded))
+        version: int = await self._ask(prepare(append, self._entropy))
         return version
 
     async def count_marks(self, keys: Sequence[str], *, since: datetime) -> dict[str, int]:
@@ -193,11 +201,11 @@ class SqliteStore(SqliteOutbox):
         return dict(zip(payment_ids, streams, strict=True))
 
     async def _load(self, wanted: list[tuple[str, int]]) -> list[tuple[StoredEvent, ...] | BaseException]:
-        return [self._read_stream(rows) for rows in await self._read(_select_streams, wanted)]
+        return [self._read_stream(rows) for rows in await self._read(select_streams, wanted)]
 
-    def _read_stream(self, rows: list[Any] | sqlite3.Error) -> tuple[StoredEvent, ...] | BaseException:
-        if isinstance(rows, sqlite3.Error):
-            return self._unread(rows)
+    def _read_stream(self, rows: list[Any] | Exception) -> tuple[StoredEvent, ...] | BaseException:
+        if isinstance(rows, Exception):
+            return self._unread(rows) if isinstance(rows, sqlite3.Error) else rows
         try:
             return tuple(map(read_event, rows))
         except CorruptStoreError as error:
@@ -205,7 +213,7 @@ class SqliteStore(SqliteOutbox):
 
     async def read_all(self, *, after: int = 0, limit: int = 1000) -> tuple[StoredEvent, ...]:
         """Return events of all payments in the order of the log."""
-        return tuple(map(read_event, await self._select(sql.READ_ALL, (after, checked_limit(limit)))))
+        return tuple(map(read_event, await self._read(select_log, after, checked_limit(limit))))
 
     # --- payments -----------------------------------------------------------------------------------
 
@@ -219,9 +227,9 @@ class SqliteStore(SqliteOutbox):
         """Return who must be woken, longest due first."""
         return tuple(row[0] for row in await self._select(sql.DUE, (to_us(at), checked_limit(limit))))
 
-    async def unfinished(self) -> tuple[str, ...]:
+    async def unfinished(self, *, due_by: datetime | None = None) -> tuple[str, ...]:
         """Return who was being processed."""
-        return tuple(row[0] for row in await self._select(sql.UNFINISHED))
+        return tuple(row[0] for row in await self._select(sql.UNFINISHED, (None if due_by is None else to_us(due_by),)))
 
     async def count_states(self) -> dict[PaymentState, int]:
         """Return how many payments are in each state."""
@@ -369,14 +377,3 @@ class SqliteStore(SqliteOutbox):
 
 def _select_all(database: sqlite3.Connection, statement: str, parameters: Sequence[Any]) -> list[Any]:
     return database.execute(statement, parameters).fetchall()
-
-
-def _select_streams(database: sqlite3.Connection, wanted: list[tuple[str, int]]) -> list[list[Any] | sqlite3.Error]:
-    return [_select_stream(database, stream) for stream in wanted]
-
-
-def _select_stream(database: sqlite3.Connection, stream: tuple[str, int]) -> list[Any] | sqlite3.Error:
-    try:
-        return database.execute(sql.LOAD, stream).fetchall()
-    except sqlite3.Error as error:
-        return error  # one stream that cannot be read is that stream's answer only

@@ -13,7 +13,7 @@ READ_ALL = f"SELECT {EVENT_COLUMNS} FROM events WHERE position > ? ORDER BY posi
 DUE = f"SELECT payment_id FROM payments WHERE wake_at <= ? AND {_UNPARKED} ORDER BY wake_at, payment_id LIMIT ?"  # noqa: S608
 UNFINISHED = (
     "SELECT payment_id FROM payments WHERE state IN ('authenticated', 'processing') "  # noqa: S608
-    f"AND {_UNPARKED} ORDER BY wake_at, created_at, payment_id"
+    f"AND coalesce(wake_at <= ?, 1) AND {_UNPARKED} ORDER BY wake_at, created_at, payment_id"
 )
 COUNT_STATES = "SELECT state, count(*) FROM payments GROUP BY state"
 DOUBTS = (

@@ -9,6 +9,7 @@ from typing import Any
 
 from aegispay.errors import CommitUnknownError, FencedError, StoreError, StoreUnavailableError
 from aegispay.storage.appends import AppendBatch, Write
+from aegispay.storage.erasures import Erase
 from aegispay.storage.migrations import read_epoch
 from aegispay.storage.outbox import Advance, OverrunError, overrun
 
@@ -31,7 +32,7 @@ class Statements:
         return f"<Statements {len(self.statements)}>"
 
 
-Request = Write | Statements | Advance
+Request = Write | Statements | Advance | Erase
 
 _REFUSALS = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY})
 """Failures of a COMMIT before its last page was written. After any other one, what was written may yet count."""
@@ -53,13 +54,16 @@ class Writer:
 
     Args:
         path: for messages.
+        epoch: see there.
+
+    Attributes:
         epoch: ours; when the file says another one, another engine owns it.
     """
 
     def __init__(self, database: sqlite3.Connection, *, path: str, epoch: int, faults: FaultHook | None) -> None:
         self._database = database
         self._path = path
-        self._epoch = epoch
+        self.epoch = epoch
         self._faults = faults if faults is not None else _no_fault
 
     def commit(self, requests: Sequence[Request], recorded_at_us: int) -> list[Any]:
@@ -90,7 +94,7 @@ class Writer:
         if self._database.in_transaction:
             self._database.execute("ROLLBACK")
         self._database.execute("BEGIN IMMEDIATE")
-        if read_epoch(self._database) != self._epoch:
+        if read_epoch(self._database) != self.epoch:
             raise FencedError(f"{self._path}: another engine has taken this database over; nothing was written")
 
     def _write_all(self, requests: Sequence[Request], recorded_at_us: int) -> list[Any]:
@@ -118,15 +122,17 @@ class Writer:
             self._database.execute("RELEASE alone")
 
     def _write(self, requests: Sequence[Request], recorded_at_us: int) -> list[Any]:
-        payment_ids = [request.append.payment_id for request in requests if isinstance(request, Write)]
-        batch = AppendBatch(self._database, payment_ids, recorded_at_us)
-        answers = [
-            batch.add(request) if isinstance(request, Write) else self._run(request) for request in requests
-        ]
+        writes = [request for request in requests if isinstance(request, Write)]
+        batch = AppendBatch(self._database, writes, recorded_at_us)
+        answers = [self._run(request, batch) for request in requests]
         batch.flush()
         return answers
 
-    def _run(self, request: Statements | Advance) -> Any:
+    def _run(self, request: Request, batch: AppendBatch) -> Any:
+        if isinstance(request, Write):
+            return batch.add(request)
+        if isinstance(request, Erase):
+            return batch.erase(request)
         if isinstance(request, Advance):
             return request.run(self._database)
         return [self._database.execute(statement, values).fetchall() for statement, values in request.statements]

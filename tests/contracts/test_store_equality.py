@@ -14,6 +14,7 @@ from aegispay import MemoryStore, SqliteStore
 from aegispay.domain.state import PaymentState
 from aegispay.errors import StoreError, ValidationError, VersionConflictError
 from aegispay.ports import Parking, PaymentQuery
+from aegispay.storage.sealing import repeatable_entropy
 from aegispay.storage.verify import verify
 from tests import builders as b
 from tests.contracts.stores import APPROVE, CHARGE, DOUBT, StillClock, Stream, entry
@@ -159,7 +160,8 @@ def test_both_stores_answer_every_operation_of_a_random_history_alike(tmp_path, 
     path = tmp_path / "payments.db"
 
     async def main() -> int:
-        memory, disk = MemoryStore(clock=StillClock()), SqliteStore(path, clock=StillClock())
+        memory = MemoryStore(clock=StillClock(), entropy=repeatable_entropy(b"both"))
+        disk = SqliteStore(path, clock=StillClock(), entropy=repeatable_entropy(b"both"))
         await disk.open()
         try:
             return await compare(memory, disk, seed)

@@ -105,6 +105,18 @@ async def test_unfinished_are_those_being_processed_the_most_urgent_first(store)
 
 
 @stored
+async def test_unfinished_payments_whose_timer_is_set_for_later_can_be_left_out(store):
+    at = b.NOW + timedelta(hours=1)
+    first, second, untimed = Stream(1), Stream(2), Stream(3)
+    for stream, wake_at in ((second, at + timedelta(seconds=1)), (first, at), (untimed, None)):
+        await store.append(stream.create())
+        await store.append(stream.then(*CHARGE, wake_at=wake_at))
+    assert sorted(await store.unfinished(due_by=at - timedelta(microseconds=1))) == [untimed.id]
+    assert sorted(await store.unfinished(due_by=at)) == [first.id, untimed.id]
+    assert sorted(await store.unfinished()) == [first.id, second.id, untimed.id]
+
+
+@stored
 async def test_what_is_parked_is_neither_due_nor_unfinished(store):
     parked, free = Stream(1), Stream(2)
     await write(store, parked, free, steps=(CHARGE,))

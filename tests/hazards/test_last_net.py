@@ -136,6 +136,8 @@ TEXTS = {
     "meta": {"name"},
     "marks": {"key", "payment_id"},
     "configurations": {"operator", "reason", "data", "digest"},
+    "customer_keys": {"merchant", "customer_id"},
+    "erasures": {"merchant", "customer_id", "operator", "reason"},
 }
 """What could hold a card number. Names, keys, settings and reasons are checked where they are given, notifications
 where they are read, causes are names of types, keys of marks are keyed hashes, errors of deliveries are masked where

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 _BETWEEN = re.compile(r"\\[nrt]|[^0-9A-Za-z]")
+_ESCAPED = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
 
 
 class Traces(logging.Handler):
@@ -55,7 +56,9 @@ class Traces(logging.Handler):
 
 
 def _compact(text: str) -> str:
-    return _BETWEEN.sub("", text)
+    text = _ESCAPED.sub(lambda found: chr(int(found[1] or found[2], 16)), text) if "\\" in text else text
+    plain = text if text.isascii() else "".join(str(int(each)) if each.isdecimal() else each for each in text)
+    return _BETWEEN.sub("", plain)
 
 
 @contextlib.contextmanager

@@ -208,7 +208,7 @@ def test_a_parked_payment_has_to_go_on_first(tmp_path):
 
     assert done.returncode == 3
     assert "is parked" in done.stderr
-    assert "Let it go on with unpark_payment first." in done.stderr
+    assert "Let it go on with aegispay unpark first." in done.stderr
     assert doubt.now() == doubt.payment
 
 

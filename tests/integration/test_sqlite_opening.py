@@ -253,7 +253,7 @@ def unprivileged():
 @pytest.fixture
 def open_folder(tmp_path):
     """A folder that nobody can reach, with a database of one payment."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    for folder in (tmp_path, *tmp_path.parents[:3]):
         folder.chmod(folder.stat().st_mode | 0o055)
     folder = tmp_path / "shared"
     folder.mkdir()

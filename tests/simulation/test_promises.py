@@ -6,13 +6,13 @@ import pytest
 
 from tests.simulation.promises import broken
 from tests.simulation.seeds import chosen, repeat
-from tests.simulation.world import simulate
+from tests.simulation.stories import story_of
 
 
 @pytest.mark.parametrize("seed", chosen())
 def test_every_promise_is_kept_through_the_storm_of_this_seed(seed):
     try:
-        problems = broken(simulate(seed))
+        problems = broken(story_of(seed))
     except Exception as error:
         error.add_note(f"seed {seed}; repeat: {repeat(seed)}")
         raise

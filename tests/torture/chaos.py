@@ -61,11 +61,13 @@ _SAMPLE_S = 1.0
 # With the breakers of calmer days hardly a call would leave, and the storm would be a lull.
 _PATIENT = BreakerPolicy(failures_max=50, failure_share_min=0.6, open_s=1.0)
 # Actors of finished payments go soon, so that what is held at rest is not what is merely kept warm.
-# Beside that the engine's own defaults: with the torture's haste a machine that is busy with other things falls behind.
+# As hasty as the torture: what a busy machine cannot do in time has to wait, and nothing of it may be done in vain.
 _CONFIG = AegisPayConfig(
     breaker=_PATIENT,
     common_cause_max=10_000,
     check_delays_s=(0.5, 1.0, 2.0, 4.0, 8.0),
+    wake_interval_s=0.1,
+    answer_grace_s=1.0,
     actor_idle_s=2.0,
     finished_kept=100,
     shutdown_s=3.0,

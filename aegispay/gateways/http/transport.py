@@ -14,6 +14,7 @@ from aegispay.gateways.http.answer import HttpAnswer, HttpCall, NoAnswer
 from aegispay.gateways.http.body import SIZE_MAX, UnreadableError, read_json
 from aegispay.gateways.http.connections import Connections, PoolFullError, Progress
 from aegispay.gateways.http.phase import Phase
+from aegispay.ports.tracing import outgoing_headers
 
 _CONNECT_SHARE = 1 / 3
 """Connecting must give up well before the whole call does: only then is it known that nothing was sent."""
@@ -117,7 +118,7 @@ class _Client:
             call.method,
             call.path,
             params=call.query or None,
-            headers=call.headers,
+            headers={**call.headers, **outgoing_headers()},
             content=call.content,
             timeout=httpx.Timeout(None, connect=connect_s),
             extensions={"trace": progress},

@@ -177,7 +177,7 @@ async def test_a_handler_cannot_have_more_attempts_made_than_the_policy_allows()
     engine, asked = handling(world, gateway, *[RetryAfter(600)] * 10)
     async with engine as aegis:
         payment = await only_odd(aegis)
-        await elapse(86_400)
+        await elapse(9_000)
         after = await aegis.get_payment(payment.id)
     assert (after.state, len(after.attempts), len(gateway.requests)) == ("failure", 3, 3)
     assert len(asked) == 3

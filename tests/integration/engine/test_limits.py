@@ -111,7 +111,7 @@ async def test_charges_never_take_the_last_places_so_a_refund_is_served_at_once(
 
 
 @virtual
-async def test_a_storm_of_questions_leaves_places_for_refunds():
+async def test_a_storm_of_questions_leaves_half_the_places_for_charges_and_refunds():
     world = World()
     asked = []
 
@@ -133,7 +133,7 @@ async def test_a_storm_of_questions_leaves_places_for_refunds():
         for number in range(30):
             await aegis.pay(**order(f"lost-{number}", token="tok_lost"))
         await elapse(2)
-        assert (await metrics_of(aegis, "odd")).in_flight == 9
+        assert (await metrics_of(aegis, "odd")).in_flight == 5
         before = world.clock.monotonic()
         await aegis.refund_payment(payment.id, idempotency_key="r", amount="10.00")
         assert world.clock.monotonic() == before

@@ -13,11 +13,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from aegispay.outbox.consumer import EffectivelyOnce
-
 from aegispay import (
     AegisPay,
     AegisPayConfig,
+    EffectivelyOnce,
     EventTransaction,
     RetrySchedule,
     SimulatedGateway,
@@ -182,15 +181,19 @@ class _Notes:
 
 def _once(folder: Path, death: _Death) -> Callable[[StoredEvent], None]:
     """Return a consumer with a database of its own, in which each event counts once."""
+    once = EffectivelyOnce("once")
+    with contextlib.closing(sqlite3.connect(folder / "once.db")) as own:
+        own.execute("CREATE TABLE IF NOT EXISTS counted (event_id TEXT, payment_id TEXT, version INTEGER)")
+        own.execute("PRAGMA journal_mode=WAL")
+        once.make_table(own)
 
     def handle(event: StoredEvent) -> None:
+        def count(cursor: Any) -> None:
+            cursor.execute("INSERT INTO counted VALUES (?, ?, ?)", (event.event_id, event.payment_id, event.version))
+            death.in_handler()
+
         with contextlib.closing(sqlite3.connect(folder / "once.db", timeout=30)) as own:
-            own.execute("CREATE TABLE IF NOT EXISTS counted (event_id TEXT, payment_id TEXT, version INTEGER)")
-            with EffectivelyOnce(own, consumer="once").claim(event) as is_new:
-                if is_new:
-                    values = (event.event_id, event.payment_id, event.version)
-                    own.execute("INSERT INTO counted VALUES (?, ?, ?)", values)
-                death.in_handler()
+            once.apply(own, event.event_id, count)
         death.in_handler()
 
     return handle
@@ -200,11 +203,12 @@ async def _until_quiet(aegis: AegisPay) -> None:
     """Wait until everybody who can has everything; whoever said that it is gone never will."""
     for look in itertools.count():
         statuses = [each for each in await aegis.subscriptions() if each.name != "hook-gone"]
-        if not any(each.lag_events or each.waiting or each.dead for each in statuses):
+        restless = [each for each in statuses if each.lag_events or each.waiting or each.dead]
+        if not restless:
             say("quiet")
             return
         if look > 1_200:
-            say("not_quiet", statuses=[repr(each) for each in statuses])
+            say("not_quiet", statuses=[repr(each) for each in restless])
             return
         await _pause(0.1)
 

@@ -12,8 +12,11 @@ from typing import Any
 
 from standardwebhooks import Webhook
 
-_HANG_S = 2.0
-"""Longer than any endpoint's time-out."""
+_REFUSALS = {
+    "fails": ("500 Internal Server Error",),
+    "busy": ("429 Too Many Requests", "retry-after: 1\r\n"),
+    "moved": ("307 Temporary Redirect", "location: /fails\r\n"),
+}
 
 
 class Receiver:
@@ -66,26 +69,25 @@ class Receiver:
                 headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
                 address = lines[0].split(" ")[1].removeprefix("/")
+                if address == "hangs" and self._is_bad_luck():
+                    self.refused[address] += 1
+                    await reader.read()  # until the other side has had enough
+                    return
                 await self._answer(address, headers, body, writer)
 
     async def _answer(self, address: str, headers: dict[str, str], body: bytes, writer: asyncio.StreamWriter) -> None:
         if address == "gone":
             return await self._refuse(address, writer, "410 Gone")
-        if not self.is_well and self._source.random() < 0.4:
-            match address:
-                case "fails":
-                    return await self._refuse(address, writer, "500 Internal Server Error")
-                case "hangs":
-                    await asyncio.sleep(_HANG_S)
-                case "busy":
-                    return await self._refuse(address, writer, "429 Too Many Requests", "retry-after: 1\r\n")
-                case _:
-                    return await self._refuse(address, writer, "307 Temporary Redirect", "location: /fails\r\n")
+        if address in _REFUSALS and self._is_bad_luck():
+            return await self._refuse(address, writer, *_REFUSALS[address])
         event = self._verified(headers, body)
         self.accepted[address].append((headers["webhook-id"], event["data"]["sequence"]))
         writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
         await writer.drain()
         return None
+
+    def _is_bad_luck(self) -> bool:
+        return not self.is_well and self._source.random() < 0.4
 
     async def _refuse(self, address: str, writer: asyncio.StreamWriter, status: str, more: str = "") -> None:
         self.refused[address] += 1

@@ -23,7 +23,9 @@ from aegispay import (
 )
 from aegispay.actors.answers import answer_of
 from aegispay.domain.outcome import ActionKind, NextAction
+from tests.unit.gateways.requests import charge_request
 
+REQUEST = charge_request()
 GOOD = Approved(reference="r-1", amount_minor=1, currency="USD")
 
 
@@ -33,7 +35,7 @@ def answer_to(what, *, may_be_absent=False):
             raise what
         return what
 
-    return asyncio.run(answer_of(ask, None, contract=GatewayContract(), gateway="odd", may_be_absent=may_be_absent))
+    return asyncio.run(answer_of(ask, REQUEST, contract=GatewayContract(), gateway="odd", may_be_absent=may_be_absent))
 
 
 def test_an_outcome_passes_unchanged():
@@ -61,7 +63,7 @@ def test_our_own_cancellation_is_not_an_answer():
     async def main():
         never = asyncio.Event()
         waiting = answer_of(
-            lambda _request: never.wait(), None, contract=GatewayContract(), gateway="odd", may_be_absent=False
+            lambda _request: never.wait(), REQUEST, contract=GatewayContract(), gateway="odd", may_be_absent=False
         )
         task = asyncio.create_task(waiting)
         await asyncio.sleep(0)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from aegispay import StoreUnavailableError
 from aegispay.recovery import Recovery
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 class Counts:
@@ -18,7 +21,8 @@ class Counts:
         self.attempts = dict.fromkeys(unfinished, attempts)
         self.is_broken = False
 
-    async def unfinished(self):
+    async def unfinished(self, *, due_by):
+        self.due_by = due_by
         return self.waiting
 
     async def recoveries(self):
@@ -50,7 +54,7 @@ def test_only_so_many_are_woken_at_once_and_each_end_lets_the_next_in():
     async def main():
         store = Counts("a", "b", "c", "d")
         recovery, woken, _ = recovery_of(store)
-        await recovery.start()
+        await recovery.start(NOW)
         assert (woken, len(recovery)) == (["a", "b"], 4)
         await recovery.end("a")
         assert (woken, len(recovery)) == (["a", "b", "c"], 3)
@@ -72,7 +76,7 @@ def test_an_attempt_is_on_disk_before_the_payment_is_woken():
         recovery = Recovery(
             store, wake=lambda each: seen.append(store.attempts[each]), park=park, attempts_max=3, concurrency=2
         )
-        await recovery.start()
+        await recovery.start(NOW)
         assert seen == [1]
         await recovery.end("a")
         assert store.attempts["a"] == 0
@@ -85,7 +89,7 @@ def test_beyond_the_limit_a_payment_is_parked_and_does_not_take_a_place():
         store = Counts("a", "b", "c", attempts=3)
         store.attempts["c"] = 0
         recovery, woken, parked = recovery_of(store, concurrency=1)
-        await recovery.start()
+        await recovery.start(NOW)
         assert (woken, parked) == (["c"], [])
         await recovery.end("c")
         assert woken == ["c"]
@@ -101,7 +105,7 @@ def test_when_attempts_cannot_be_counted_nobody_is_woken_and_nobody_is_lost():
         store.is_broken = True
         recovery, woken, _ = recovery_of(store)
         with pytest.raises(StoreUnavailableError):
-            await recovery.start()
+            await recovery.start(NOW)
         assert (woken, len(recovery)) == ([], 3)
         store.is_broken = False
         await recovery.advance()
@@ -116,7 +120,7 @@ def test_those_that_did_not_survive_come_last_in_ever_smaller_company_and_at_las
         store.attempts.update({"once-1": 1, "once-2": 1, "twice-1": 2, "twice-2": 2})
         recovery, woken, parked = recovery_of(store, concurrency=8)
         groups = []
-        await recovery.start()
+        await recovery.start(NOW)
         while len(recovery):
             groups.append(tuple(woken))
             for payment_id in groups[-1]:
@@ -124,5 +128,15 @@ def test_those_that_did_not_survive_come_last_in_ever_smaller_company_and_at_las
                 await recovery.end(payment_id)
         assert groups == [("fresh-1", "fresh-2"), ("once-1", "once-2"), ("twice-1",), ("twice-2",)]
         assert parked == []
+
+    asyncio.run(main())
+
+
+def test_whose_timer_is_set_for_later_than_any_call_takes_is_let_be():
+    async def main():
+        store = Counts("a")
+        recovery, _, _ = recovery_of(store)
+        await recovery.start(NOW)
+        assert store.due_by == NOW + timedelta(minutes=5)
 
     asyncio.run(main())

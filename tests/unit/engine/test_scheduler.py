@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
+
+import pytest
 
 from aegispay import StoreUnavailableError
 from aegispay.actors import ActorSystem
@@ -24,7 +27,7 @@ class Due:
         return tuple(payment_id for payment_id, time in self.times.items() if time <= at)[:limit]
 
 
-async def watch(store, seconds, *, between=None):
+async def watch(store, seconds, *, between=None, interval_s=10.0, wake=None):
     clock = running_clock()
     woken: list[tuple[float, str]] = []
     errors: list[str] = []
@@ -35,8 +38,8 @@ async def watch(store, seconds, *, between=None):
         return SchedulerActor(
             store,
             clock,
-            interval_s=10.0,
-            wake=lambda payment_id: woken.append((clock.monotonic(), payment_id)),
+            interval_s=interval_s,
+            wake=wake or (lambda payment_id: woken.append((clock.monotonic(), payment_id)) or True),
             look=lambda: looks.append(clock.monotonic()),
             on_error=lambda error: errors.append(str(error)),
         )
@@ -72,3 +75,43 @@ async def test_after_a_store_that_cannot_be_read_it_looks_again():
     assert errors == ["broken", "broken"]
     assert looks == [10.0, 20.0, 30.0]
     assert woken == [(30.0, "a")]
+
+
+class Slow(Due):
+    """A store that takes a while to say who is due."""
+
+    async def due(self, at, *, limit):
+        await elapse(1.0)
+        return await super().due(at, limit=limit)
+
+
+@virtual
+async def test_after_a_look_that_took_long_there_is_a_rest_four_times_as_long():
+    _, _, looks = await watch(Slow({}), [12.0], interval_s=0.1)
+    assert looks == pytest.approx([0.1, 5.1, 10.1])
+
+
+class Crowd(Due):
+    """A store in which a hundred are due; it also notes how many were woken at each turn of the loop after that."""
+
+    def __init__(self, woken):
+        super().__init__({})
+        self.woken = woken
+        self.seen: list[int] = []
+
+    async def due(self, at, *, limit):
+        self._look(8)
+        return tuple(f"pay_{number}" for number in range(100))
+
+    def _look(self, left):
+        self.seen.append(len(self.woken))
+        if left:
+            asyncio.get_running_loop().call_soon(self._look, left - 1)
+
+
+@virtual
+async def test_a_crowd_that_is_woken_lets_others_have_their_turn_in_between():
+    woken: list[str] = []
+    store = Crowd(woken)
+    await watch(store, [11.0], wake=lambda payment_id: woken.append(payment_id) or True)
+    assert {32, 64, 96, 100} <= set(store.seen)

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from aegispay.cli.hook_story import hook_sentences
 from aegispay.domain import commands as c
 from aegispay.domain.decide import decide
 from aegispay.domain.decide_hooks import JUDGEMENTS_MAX
 from aegispay.domain.enriched import enriched_request
 from aegispay.domain.events import HookJudged, PaymentEnriched
 from aegispay.domain.hook_kind import HookKind, VerdictKind
+from aegispay.domain.hook_story import hook_sentences
 from aegispay.domain.invariants import check
 from aegispay.domain.rejection import Rejection
 from tests import builders as b

@@ -28,9 +28,9 @@ def old(tmp_path):
     today = tmp_path / "today.db"
 
     async def scenario(store):
-        await write(store, Stream(1), steps=(CHARGE, APPROVE))
-        await write(store, Stream(2), steps=(CHARGE, DOUBT))
-        await write(store, Stream(3), steps=(CHARGE, DOUBT, (b.outcome(b.unknown(), at=ASKED_AGAIN),)))
+        await write(store, Stream(1, metadata={}), steps=(CHARGE, APPROVE))
+        await write(store, Stream(2, metadata={}), steps=(CHARGE, DOUBT))
+        await write(store, Stream(3, metadata={}), steps=(CHARGE, DOUBT, (b.outcome(b.unknown(), at=ASKED_AGAIN),)))
 
     on_disk(today, scenario)
     path = tmp_path / "old.db"

@@ -1,11 +1,11 @@
-"""A payment's life in words: what `aegispay show` says about each event."""
+"""A payment's life in words: what `aegispay show` and an export say about each event."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from aegispay.cli.hook_story import hook_sentences
 from aegispay.domain import events as e
+from aegispay.domain.hook_story import hook_sentences
 from aegispay.domain.money import Money
 from aegispay.domain.outcome import Declined, FailedOutcome, Reason, UnknownOutcome
 from aegispay.domain.payment import Payment

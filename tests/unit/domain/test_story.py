@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from aegispay.cli.story import Story, headline, since
 from aegispay.domain import events as e
+from aegispay.domain.story import Story, headline, since
 from tests import builders as b
 from tests.samples import EVENTS, INITIATED
 

@@ -1,0 +1,88 @@
+"""The log as all subscribers read it: each page is read and decoded once, however many want it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+
+from aegispay.errors import CorruptStoreError
+from aegispay.ports import EventStore, StoredEvent
+
+PAGE = 200
+"""Events on a page."""
+PAGES_KEPT = 32
+"""About ten megabytes: subscribers at the end of the log share pages, those far behind read their own."""
+
+
+class _Page:
+    __slots__ = ("events", "news")
+
+    def __init__(self) -> None:
+        self.events: list[StoredEvent] = []
+        self.news = -1
+
+
+class LogPages:
+    """A reader of the log with a memory."""
+
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+        self._pages: OrderedDict[int, _Page] = OrderedDict()
+        self._news = 0
+        self._reading = asyncio.Lock()
+
+    def has_news(self) -> None:
+        """There may be more events than the last look found."""
+        self._news += 1
+
+    async def after(self, position: int) -> tuple[StoredEvent, ...]:
+        """Return some of the events behind `position`, in order; none at the end of the log.
+
+        Raises:
+            StoreError: the log cannot be read.
+        """
+        number, start = divmod(position, PAGE)
+        page = self._pages.get(number)
+        if page is None or self._may_have_more(page, start):
+            async with self._reading:
+                page = self._pages.setdefault(number, _Page())
+                if self._may_have_more(page, start):
+                    await self._read(page, number)
+            if len(self._pages) > PAGES_KEPT:
+                self._pages.popitem(last=False)
+        if number in self._pages:
+            self._pages.move_to_end(number)
+        return tuple(page.events[start:])
+
+    async def at(self, position: int) -> StoredEvent:
+        """Return the event at `position`.
+
+        Raises:
+            StoreError: the log cannot be read, or there is no such event.
+        """
+        number, place = divmod(position - 1, PAGE)
+        page = self._pages.get(number)
+        if page is not None and place < len(page.events):
+            return page.events[place]
+        found = await self._store.read_all(after=position - 1, limit=1)
+        if not found or found[0].position != position:
+            raise _missing(position)
+        return found[0]
+
+    def _may_have_more(self, page: _Page, start: int) -> bool:
+        return start >= len(page.events) and len(page.events) < PAGE and page.news != self._news
+
+    async def _read(self, page: _Page, number: int) -> None:
+        # What is committed while this reads is found by the next look.
+        news, known = self._news, len(page.events)
+        first = number * PAGE + known
+        more = await self._store.read_all(after=first, limit=PAGE - known)
+        for expected, stored in enumerate(more, start=first + 1):
+            if stored.position != expected:
+                raise _missing(expected)
+        page.events.extend(more)
+        page.news = news
+
+
+def _missing(position: int) -> CorruptStoreError:
+    return CorruptStoreError(f"the event at position {position} is missing")

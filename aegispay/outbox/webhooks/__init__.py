@@ -1,0 +1,1 @@
+"""Webhooks out: what happened, posted to addresses that somebody else has named."""
