@@ -10,6 +10,7 @@ from aegispay.delivery_errors import (
     DeadLetterNotFoundError,
     DuplicateSubscriberError,
     EffectsRefusedError,
+    ErasureUnfinishedError,
     UnknownSubscriberError,
     UnsafeAddressError,
 )
@@ -107,18 +108,36 @@ from aegispay.errors import (
     VersionConflictError,
     WebhookRefusedError,
 )
-from aegispay.fields import PaymentFields, PaymentFilters, RouteFields
+from aegispay.fields import PaymentFields, PaymentFilters, RouteFields, StatisticsFilters
 from aegispay.gateways.simulated import SimulatedGateway
 from aegispay.hooks import Hook, HookReport, Hooks
+from aegispay.observability.snapshot import (
+    ActorMetrics,
+    CallMetrics,
+    CommitMetrics,
+    DoubtMetrics,
+    EngineMetrics,
+    SubscriberMetrics,
+)
+from aegispay.outbox.cloud_events import cloud_event
+from aegispay.outbox.console_sink import ConsoleSink
 from aegispay.outbox.consumer import EffectivelyOnce
-from aegispay.outbox.definition import Disable, RetryAfter
+from aegispay.outbox.dead_letters import DeadLetter
+from aegispay.outbox.envelope import public_event
+from aegispay.outbox.fan_out import fan_out
+from aegispay.outbox.json_lines import JsonLinesSink
+from aegispay.outbox.schemas import event_schema
+from aegispay.outbox.statuses import SubscriptionState, SubscriptionStatus
+from aegispay.outbox.subscriptions import Subscription
 from aegispay.outbox.transaction import EventTransaction
 from aegispay.outbox.webhooks.endpoint import WebhookEndpoint, WebhookPolicy, new_webhook_secret
+from aegispay.outbox.webhooks.registry import WebhookLog, WebhookReplay, WebhookStatus
 from aegispay.ports import (
     ActionGateway,
     CapturingGateway,
     ChargeRequest,
     Clock,
+    ErasureRecord,
     EventStore,
     Gateway,
     GatewayHealth,
@@ -129,12 +148,15 @@ from aegispay.ports import (
     Receipt,
     RefundingGateway,
     StoredEvent,
+    SubscriberKind,
     VoidingGateway,
+    WebhookAttempt,
 )
+from aegispay.ports.audit import GroupBy, StatisticsRow
 from aegispay.revisions import ConfigurationRevision
 from aegispay.storage.memory import MemoryStore
 from aegispay.storage.sqlite import SqliteStore
-from aegispay.views import DoubtMetrics, EngineHealth, EngineMetrics, PaymentPage, RoutePreview, RoutePrice
+from aegispay.views import EngineHealth, ErasureReport, PaymentPage, RoutePreview, RoutePrice
 
 __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     # the engine
@@ -145,6 +167,10 @@ __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     "EngineHealth",
     "EngineMetrics",
     "DoubtMetrics",
+    "CallMetrics",
+    "ActorMetrics",
+    "CommitMetrics",
+    "SubscriberMetrics",
     "GatewayMetrics",
     "BreakerMetrics",
     "PaymentPage",
@@ -255,14 +281,33 @@ __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     "Duplicate",
     "Reason",
     # events out
+    "Subscription",
+    "SubscriptionStatus",
+    "SubscriptionState",
+    "SubscriberKind",
     "RetrySchedule",
+    "DeadLetter",
     "EventTransaction",
     "EffectivelyOnce",
-    "Disable",
-    "RetryAfter",
     "WebhookEndpoint",
     "WebhookPolicy",
+    "WebhookStatus",
+    "WebhookAttempt",
+    "WebhookLog",
+    "WebhookReplay",
     "new_webhook_secret",
+    "public_event",
+    "cloud_event",
+    "event_schema",
+    "ConsoleSink",
+    "JsonLinesSink",
+    "fan_out",
+    # looking back
+    "GroupBy",
+    "StatisticsFilters",
+    "StatisticsRow",
+    "ErasureReport",
+    "ErasureRecord",
     # stores
     "SqliteStore",
     "MemoryStore",
@@ -280,6 +325,11 @@ __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     "HookRefusedError",
     "UnknownHookError",
     "LimitReachedError",
+    "UnsafeAddressError",
+    "DuplicateSubscriberError",
+    "UnknownSubscriberError",
+    "DeadLetterNotFoundError",
+    "CustomerBusyError",
     "IdempotencyConflictError",
     "PaymentNotFoundError",
     "IllegalTransitionError",
@@ -302,6 +352,9 @@ __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     "StoreLockedError",
     "NewerSchemaError",
     "CorruptStoreError",
+    "CursorAheadError",
+    "EffectsRefusedError",
+    "ErasureUnfinishedError",
     "EngineStateError",
     "EngineClosedError",
     "OverloadedError",

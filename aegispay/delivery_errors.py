@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aegispay.errors import AegisPayError, FieldError, RequestError, StoreError, ValidationError
+from aegispay.errors import FieldError, RequestError, StoreError, ValidationError
 
 
 class DuplicateSubscriberError(RequestError):
@@ -17,7 +17,7 @@ class UnknownSubscriberError(RequestError):
     hint = "`subscriptions()` lists every name, `aegispay subscriptions` too."
 
 
-class CursorAheadError(AegisPayError):
+class CursorAheadError(StoreError):
     """A subscriber has read further than the log goes: the database is older than the subscriber.
 
     Attributes:

@@ -18,7 +18,7 @@ from aegispay.domain.story import Story
 from aegispay.errors import AegisPayError, CorruptStoreError
 from aegispay.ports import StoredEvent
 from aegispay.ports.audit import EventRecord
-from aegispay.storage.personal import encode_apart, is_personal
+from aegispay.storage.personal import encode_parts, is_personal
 from aegispay.storage.rows import to_us
 
 _CUSTOMER: TypeAdapter[Customer] = TypeAdapter(Customer)
@@ -63,7 +63,7 @@ def export_history(
 
 def _impersonal(event: e.Event) -> e.Event:
     """Return the event as it reads once its customer is erased."""
-    return e.decode(event.type, event.schema_version, encode_apart(event)[0]) if is_personal(event) else event
+    return e.decode(event.type, event.schema_version, encode_parts(event)[0]) if is_personal(event) else event
 
 
 def _payment(payment_id: str, events: list[e.Event]) -> Payment:

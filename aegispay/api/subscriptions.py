@@ -100,7 +100,11 @@ class SubscriptionMethods(EngineLife):
         await self._open_assembly().relay.remove(name, forget=forget)
 
     async def subscriptions(self) -> tuple[SubscriptionStatus, ...]:
-        """Return how far each subscriber has got, by name; webhook endpoints and those of earlier engines included."""
+        """Return how far each subscriber has got, by name; webhook endpoints and those of earlier engines included.
+
+        Raises:
+            StoreError.
+        """
         return await self._open_assembly().relay.statuses()
 
     async def dead_letters(

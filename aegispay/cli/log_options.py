@@ -34,7 +34,7 @@ def log_options(
     log_format: Annotated[
         LogFormat | None, typer.Option(help="Columns for people, or one JSON object per line; docs/logging.md.")
     ] = None,
-    version: Version = False,  # noqa: ARG001 - it ends the command before this is called
+    version: Version = False,
 ) -> None:
     """Set up logging, if it is asked for."""
     if log_level is not None or log_format is not None:

@@ -12,7 +12,7 @@ from aegispay.status.picture import EngineStatus, LatelyPicture
 
 _BARS = "▁▂▃▄▅▆▇█"
 _PLAIN_BARS = "_.:-=+*#"
-_CURVE_MAX = 30
+_CURVE_MAX = 24
 _FAILURES_MAX = 4
 
 

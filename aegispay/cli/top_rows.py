@@ -41,13 +41,13 @@ def gateways(view: View, *, is_wide: bool) -> Sheet:
     found = () if view.status is None else view.status.gateways
     ordered = sorted(found, key=lambda each: (each.breaker is BreakerState.CLOSED and each.is_enabled, each.health))
     columns = ("gateway", "breaker", "health", "success", "p95", "calls", "busy", "refused")
-    more = ("p50", "approved", "limit", "up", "not closed") if is_wide else ()
-    rows = tuple((*_gateway(each), *(_gateway_more(each) if is_wide else ())) for each in ordered)
+    more = ("p50", "approved", "up", "not closed") if is_wide else ()
+    rows = tuple((*_gateway(each, is_wide=is_wide), *(_gateway_more(each) if is_wide else ())) for each in ordered)
     styles = tuple(_COLOURS[each.breaker] if each.is_enabled else "yellow" for each in ordered)
     return Sheet((*columns, *more), rows, styles)
 
 
-def _gateway(each: GatewayPicture) -> tuple[str, ...]:
+def _gateway(each: GatewayPicture, *, is_wide: bool) -> tuple[str, ...]:
     return (
         printable(each.name, longest=_NAME_MAX),
         each.breaker.value if each.is_enabled else "disabled",
@@ -55,7 +55,7 @@ def _gateway(each: GatewayPicture) -> tuple[str, ...]:
         _share(each.success_rate),
         duration(each.latency_p95_s),
         f"{each.calls:,}",
-        f"{each.in_flight:,}",
+        f"{each.in_flight:,}/{each.concurrency_limit:,}" if is_wide else f"{each.in_flight:,}",
         f"{each.refused:,}",
     )
 
@@ -66,7 +66,6 @@ def _gateway_more(each: GatewayPicture) -> tuple[str, ...]:
     return (
         duration(each.latency_p50_s),
         _share(each.approval_rate),
-        f"{each.concurrency_limit:,}",
         up,
         others or "-",
     )
@@ -82,10 +81,11 @@ def subscribers(view: View, *, is_wide: bool) -> Sheet:
     seen = {} if view.status is None else {each.name: each for each in view.status.subscribers}
     ordered = sorted(view.subscribers, key=lambda each: (-each.dead, -each.waiting, -each.lag_events, each.name))
     columns = ("subscriber", "state", "kind", "lag", "lag age", "waiting", "dead")
-    more = ("delivered", "failed", "running") if is_wide else ()
+    has_more = is_wide and view.status is not None
+    more = ("delivered", "failed", "running") if has_more else ()
     states = tuple(state_of(each, seen.get(each.name), has_engine=view.status is not None) for each in ordered)
     rows = tuple(
-        (*_subscriber(each, state), *(_subscriber_more(seen.get(each.name)) if is_wide else ()))
+        (*_subscriber(each, state), *(_subscriber_more(seen.get(each.name)) if has_more else ()))
         for each, state in zip(ordered, states, strict=True)
     )
     styles = tuple("green" if state == "running" else "yellow" for state in states)

@@ -35,8 +35,11 @@ class Chooser:
     def idle_s(self, now: datetime) -> float | None:
         """Return how long nothing may begin, unless something ends before; ``None`` when only that can change it."""
         until, due_at = self._judge.outage.until, self._judge.ledger.next_due()
-        if until is not None and not len(self._runner):
-            return (until - now).total_seconds()
-        if until is None and due_at is not None and self._runner.has_room and self._runner.has_room_for_retry:
+        if until is not None:
+            # With nothing to try, the end of the pause changes nothing.
+            next_at = until if self._judge.ledger.ready or due_at is None else max(until, due_at)
+            can_try = not len(self._runner) and (self._judge.ledger.ready > 0 or due_at is not None)
+            return (next_at - now).total_seconds() if can_try else None
+        if due_at is not None and self._runner.has_room and self._runner.has_room_for_retry:
             return (due_at - now).total_seconds()
         return None

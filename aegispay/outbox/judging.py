@@ -53,12 +53,13 @@ class Judge:
         log = self._log().warning if due_at is not None else self._log().error
         log(
             "delivery_failed" if due_at is not None else "delivery_dead",
+            payment_id=stored.payment_id,
             subscriber=definition.name,
             event_id=stored.event_id,
             type=stored.event.type.value,
             tries=tries,
             due_at=None if due_at is None else due_at.isoformat(),
-            error=failure.error,
+            error=_kind(failure.error),
         )
         self._note_outage(stored.payment_id, now, wish_s)
 
@@ -81,8 +82,13 @@ class Judge:
             wish_s=wish_s,
         )
         if self.outage.is_paused and not was_paused:
-            self._log().error("subscription_paused", subscriber=self.definition.name, error=self.tally.last_error)
+            self._log().error("subscription_paused", subscriber=self.definition.name, error=_kind(self.tally.last_error))
 
     @staticmethod
     def _log() -> Any:
         return logger("aegispay.outbox")
+
+
+def _kind(error: str) -> str:
+    """Return what kind of error it was: its words are the consumer's, and may be about somebody."""
+    return error.partition(":")[0]

@@ -8,7 +8,7 @@ from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
 
-from aegispay.domain.card_data import mask_card_numbers
+from aegispay.observability.redaction import redact_text
 from aegispay.outbox.definition import Definition, DeliveryContext, Disable, RetryAfter
 from aegispay.outbox.lanes import Job
 
@@ -146,7 +146,7 @@ def said_of(error: BaseException) -> str:
         words = str(error)
     except Exception:  # noqa: BLE001 - an error that cannot even be printed
         words = ""
-    # Cut first: masking takes time with the length. Half a surrogate pair cannot be written as UTF-8.
-    plain = words[: 2 * ERROR_LENGTH_MAX].encode(errors="replace").decode()
+    # Half a surrogate pair cannot be written as UTF-8.
+    plain = redact_text(words, longest=ERROR_LENGTH_MAX).encode(errors="replace").decode()
     kind = type(error).__name__[:60]
-    return (f"{kind}: {mask_card_numbers(plain)}" if plain else kind)[:ERROR_LENGTH_MAX]
+    return (f"{kind}: {plain}" if plain else kind)[:ERROR_LENGTH_MAX]

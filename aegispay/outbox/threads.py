@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import queue
 import threading
 from collections.abc import Callable
@@ -39,12 +40,14 @@ class Threads:
         """
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[Any] = loop.create_future()
+        # The caller's: what the function asks others for belongs to the caller's trace.
+        context = contextvars.copy_context()
 
         def work() -> _Answer:
             answer: Any = None
             failure: BaseException | None = None
             try:
-                answer = function(*arguments)
+                answer = context.run(function, *arguments)
             except BaseException as error:  # noqa: BLE001 - a handler's failure, whatever it is, is its own
                 failure = error
             return lambda: loop.call_soon_threadsafe(_answer, answered, answer, failure)

@@ -17,7 +17,7 @@ from aegispay.domain.payment_method import Card, Upi
 
 _CUSTOMER = {"email", "phone", "name", "billing_address", "shipping_address"}
 _METHOD = {"vpa", "last4", "expiry_month", "expiry_year"}
-_FIELDS: dict[type[Event], Fields] = {
+PERSONAL: dict[type[Event], Fields] = {
     PaymentInitiated: {
         "request": {"customer": _CUSTOMER, "payment_method": _METHOD, "metadata": True, "return_url": True}
     },
@@ -46,7 +46,7 @@ def _in_request(event: PaymentInitiated) -> bool:
     ):
         return True
     if isinstance(method, Card):
-        return not (method.last4 is method.expiry_month is method.expiry_year is None)
+        return method.last4 is not None or method.expiry_month is not None or method.expiry_year is not None
     return isinstance(method, Upi)
 
 
@@ -75,7 +75,7 @@ def encode_parts(event: Event) -> tuple[str, str | None]:
     """
     if not is_personal(event):
         return encode(event).decode(), None
-    data, personal = encode_apart(event, _FIELDS[type(event)])
+    data, personal = encode_apart(event, PERSONAL[type(event)])
     return _with_placeholders(event, data.decode()), personal.decode()
 
 

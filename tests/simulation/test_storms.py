@@ -42,7 +42,7 @@ def test_a_few_seeds_hold_everything_that_the_simulation_is_for():
         "payment.authorized": 60,
         "payment.authorization_expiring": 1,
         "payment.capture_requested": 60,
-        "payment.capture_unknown": 20,
+        "payment.capture_unknown": 15,
         "payment.capture_failed": 5,
         "payment.void_succeeded": 2,
         "payment.refund_requested": 100,

@@ -16,6 +16,7 @@ from aegispay import AegisPay, BlockingAegisPay, SimulatedGateway, SqliteStore
 from aegispay.domain.outcome import OutcomeUnknown, Reason
 from aegispay.errors import EngineClosedError, PaymentNotFoundError
 from aegispay.export_format import json_schema
+from aegispay.hooks import Block
 from aegispay.ports import NotFound
 from tests.integration.engine.rig import Adapter, World, order, virtual
 
@@ -180,6 +181,23 @@ async def test_an_event_in_which_personal_data_stands_in_the_open_is_withheld_un
     assert broken_links({**without, "events": others}) == []
     assert broken_links(whole) == []
     jsonschema.validate(without, json_schema())
+
+
+@on_a_real_loop
+async def test_a_hooks_words_about_the_payer_are_personal_also_in_the_story(tmp_path):
+    engine = AegisPay(tmp_path / "payments.db", gateways=[SimulatedGateway("alpha")])
+    engine.hooks.fraud_check(name="list", on_failure="closed")(lambda _context: Block("Ada B. is on a list", 0.9))
+    async with engine as aegis:
+        payment = await aegis.pay(**order(**PERSONAL))
+        without = await aegis.export_payment(payment.id)
+        whole = await aegis.export_payment(payment.id, personal=True)
+
+    text = json.dumps(without)
+    assert [trace for trace in TRACES if trace in text] == []
+    assert any(each["by"] == "hook list" and "block" in each["sentences"][0] for each in without["decisions"])
+    assert without["payment"]["failure"]["reason"] == "risk_refused"
+    assert any("Ada B. is on a list" in each["sentences"] for each in whole["decisions"])
+    assert broken_links(without) == broken_links(whole) == []
 
 
 @on_a_real_loop

@@ -17,9 +17,12 @@ from aegispay import (
     SimulatedGateway,
     StoreLockedError,
     Upi,
+    WebhookEndpoint,
+    new_webhook_secret,
 )
 from tests.integration.engine.rig import Adapter, World, elapse, order, virtual
 
+ENDPOINT = WebhookEndpoint(name="x", url="https://shop.example.com/hooks", secrets=[new_webhook_secret()])
 CALLS = {
     "create_payment": lambda aegis: aegis.create_payment(**order()),
     "pay": lambda aegis: aegis.pay(**order()),
@@ -50,6 +53,23 @@ CALLS = {
     "configuration": lambda aegis: aegis.configuration(),
     "configuration_history": lambda aegis: aegis.configuration_history(),
     "preview_route": lambda aegis: aegis.preview_route(amount="1", currency="USD", payment_method=Upi(vpa="a@b")),
+    "subscribe": lambda aegis: aegis.subscribe("*", print, name="x"),
+    "unsubscribe": lambda aegis: aegis.unsubscribe("x"),
+    "subscriptions": lambda aegis: aegis.subscriptions(),
+    "dead_letters": lambda aegis: aegis.dead_letters(),
+    "dead_letter": lambda aegis: aegis.dead_letter("x", "pay_x-1"),
+    "replay_dead_letter": lambda aegis: aegis.replay_dead_letter("x", "pay_x-1", operator="kim"),
+    "drop_dead_letter": lambda aegis: aegis.drop_dead_letter("x", "pay_x-1", operator="kim", reason="r"),
+    "add_webhook_endpoint": lambda aegis: aegis.add_webhook_endpoint(ENDPOINT),
+    "remove_webhook_endpoint": lambda aegis: aegis.remove_webhook_endpoint("x"),
+    "enable_webhook_endpoint": lambda aegis: aegis.enable_webhook_endpoint("x", operator="kim"),
+    "webhook_endpoints": lambda aegis: aegis.webhook_endpoints(),
+    "webhook_log": lambda aegis: aegis.webhook_log("x"),
+    "replay_webhook": lambda aegis: aegis.replay_webhook("x", event_ids=["y"], operator="kim"),
+    "export_payment": lambda aegis: aegis.export_payment("pay_x"),
+    "statistics": lambda aegis: aegis.statistics("state"),
+    "erase_customer": lambda aegis: aegis.erase_customer("c", operator="kim", reason="r"),
+    "erasures": lambda aegis: aegis.erasures(),
     "health": lambda aegis: aegis.health(),
     "supervision_tree": lambda aegis: aegis.supervision_tree(),
 }
@@ -75,8 +95,19 @@ async def test_before_opening_and_after_closing_every_method_says_that_the_engin
 
 def test_the_list_of_methods_above_is_complete():
     public = {name for name in dir(AegisPay) if not name.startswith("_")}
-    assert public - {"open", "close", "hooks"} == set(CALLS)
+    assert public - {"open", "close", "hooks", "latest_metrics"} == set(CALLS)
     assert {name for name in dir(BlockingAegisPay) if not name.startswith("_")} == public
+
+
+@virtual
+async def test_the_latest_metrics_are_there_before_and_after_as_well():
+    aegis = World().engine()
+    before = aegis.latest_metrics()
+    async with aegis:
+        await aegis.pay(**order())
+        await aegis.metrics()
+    after = aegis.latest_metrics()
+    assert (before.payments.get("success", 0), after.payments["success"]) == (0, 1)
 
 
 def test_the_blocking_face_says_the_same():

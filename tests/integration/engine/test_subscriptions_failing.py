@@ -272,3 +272,27 @@ async def test_many_delivered_events_are_one_commit() -> None:
         await elapse(5)
         assert len(consumer.got) == 200
         assert len(saved) <= 2
+
+
+@virtual
+async def test_while_a_pause_is_over_and_nothing_is_due_nobody_looks_again_and_again(monkeypatch) -> None:
+    world, consumer, looks = World(), Consumer(), []
+    look = SubscriberActor._look
+
+    async def counted(actor):
+        looks.append(actor)
+        await look(actor)
+
+    monkeypatch.setattr(SubscriberActor, "_look", counted)
+    consumer.is_down = True
+    async with world.engine() as aegis:
+        await aegis.subscribe("payment.initiated", consumer, name="mailer", retry=RetrySchedule(delays_s=(600.0,)))
+        await pay(aegis, *"abcdef")
+        await elapse(120)
+        assert (await status(aegis, "mailer")).state is SubscriptionState.PAUSED
+        looks.clear()
+        await elapse(60)
+        assert len(looks) <= 60 / 5 + 1
+        consumer.is_down = False
+        await elapse(600)
+        assert len(consumer.got) == 6
