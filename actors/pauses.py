@@ -61,8 +61,8 @@ class Pauses:
         """
         pause, queue = self._pauses.setdefault(payment_id, _Pause()), self._queues.setdefault(gateway, {})
         queue[payment_id] = None
-        grown_s = max(first_s * 2 ** min(pause.times, _DOUBLINGS_MAX), len(queue) / _TRIES_PER_S)
-        pause_s = max(first_s, at_least_s, min(grown_s, _LONGEST_S))
+        grown_s = max(first_s * 2.0 ** min(pause.times, _DOUBLINGS_MAX), len(queue) / _TRIES_PER_S)
+        pause_s: float = max(first_s, at_least_s, min(grown_s, _LONGEST_S))
         pause_s *= 1 + _SPREAD * part_of(draw_of(payment_id, pause.times))
         pause.times, pause.gateway = pause.times + 1, gateway
         self.begin(payment_id, pause_s)

@@ -114,7 +114,7 @@ class AegisPayConfig(BaseModel):
         shutdown_s: how long closing waits for calls in flight, as long as orchestrators grant before they kill; what is
             left is picked up at the next start.
         status_interval_s: how often a small file beside the database is renewed, for `aegispay top`; two seconds are
-            live enough for the eye and cost nothing that can be measured. 0 for never.
+            live enough for the eye and cost a thousandth of a core. 0 for never.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -44,11 +44,11 @@ def run(request: dict[str, Any], streams: list[int]) -> int:
     else:
         code = 0
     # What an interpreter does at its end.
-    threading._shutdown()  # type: ignore[attr-defined]
+    threading._shutdown()
     atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
+    for said in (sys.stdout, sys.stderr):
         try:
-            stream.flush()
+            said.flush()
         except OSError:
             code = 120
     return code

@@ -78,10 +78,11 @@ def test_it_is_done_once(tmp_path):
 def test_what_was_half_done_when_the_process_died_is_done_by_doing_it_again(tmp_path):
     payment = parked_payment(tmp_path)
     with sqlite3.connect(tmp_path / "payments.db") as database:
-        row = database.execute("SELECT * FROM parked").fetchone()
+        row = database.execute("SELECT * FROM parking").fetchone()
+    database.close()
     assert unpark(tmp_path, payment.id).returncode == 0
     with sqlite3.connect(tmp_path / "payments.db") as database:
-        database.execute(f"INSERT INTO parked VALUES ({', '.join('?' * len(row))})", row)
+        database.execute(f"INSERT INTO parking VALUES ({', '.join('?' * len(row))})", row)
     database.close()
     assert parked(tmp_path) == [payment.id]
     assert unpark(tmp_path, payment.id).returncode == 0

@@ -10,21 +10,26 @@ from aegispay import AegisPay, AegisPayConfig, SimulatedGateway
 from tests.integration.engine.rig import order
 
 
+def say(word: str) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+
+
 async def main(database: Path, interval_s: float, name: str) -> None:
     config = AegisPayConfig(status_interval_s=interval_s)
     async with AegisPay(
         database, gateways=[SimulatedGateway("alpha"), SimulatedGateway("beta")], config=config
     ) as aegis:
         await aegis.subscribe("payment.*", lambda _event: None, name="mailer", from_="start")
-        print("open", flush=True)
+        say("open")
         while line := await asyncio.to_thread(sys.stdin.readline):
             count = int(line)
             customer = {"id": "cust-1", "email": "someone@example.com"}
             await asyncio.gather(
                 *(aegis.pay(**order(f"{name}-{count}-{number}", customer=customer)) for number in range(count))
             )
-            print("paid", flush=True)
-    print("closed", flush=True)
+            say("paid")
+    say("closed")
 
 
 if __name__ == "__main__":

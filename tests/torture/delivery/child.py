@@ -39,7 +39,7 @@ RETRY = RetrySchedule(delays_s=(0.05,) * 60)
 CONFIG = AegisPayConfig(
     check_delays_s=(0.1, 0.2, 0.4), answer_grace_s=0.5, wake_interval_s=0.1, common_cause_max=10_000, shutdown_s=2.0
 )
-_SLOW_S = 0.02
+_SLOW_S = 0.05
 _FLAKY_SHARE = 0.2
 TABLE = "CREATE TABLE IF NOT EXISTS booked (event_id TEXT, payment_id TEXT, version INTEGER, total INTEGER)"
 BOOK = "INSERT INTO booked VALUES (?, ?, ?, (SELECT count(*) FROM booked))"
@@ -67,8 +67,7 @@ async def trade(folder: Path, task: dict[str, Any]) -> None:
             slots = asyncio.Semaphore(50)
             await asyncio.gather(*(_deal(aegis, number, slots) for number in task["orders"]))
             say("traded", lags={each.name: each.lag_events for each in await aegis.subscriptions()})
-            if task.get("until_quiet"):
-                await _until_quiet(aegis)
+            await _until_quiet(aegis, patience_s=task["patience_s"])
             say("end")
 
 
@@ -199,7 +198,7 @@ def _once(folder: Path, death: _Death) -> Callable[[StoredEvent], None]:
     return handle
 
 
-async def _until_quiet(aegis: AegisPay) -> None:
+async def _until_quiet(aegis: AegisPay, *, patience_s: float) -> None:
     """Wait until everybody who can has everything; whoever said that it is gone never will."""
     for look in itertools.count():
         statuses = [each for each in await aegis.subscriptions() if each.name != "hook-gone"]
@@ -207,7 +206,7 @@ async def _until_quiet(aegis: AegisPay) -> None:
         if not restless:
             say("quiet")
             return
-        if look > 1_200:
+        if look * 0.1 > patience_s:
             say("not_quiet", statuses=[repr(each) for each in restless])
             return
         await _pause(0.1)

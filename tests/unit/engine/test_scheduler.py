@@ -34,12 +34,16 @@ async def watch(store, seconds, *, between=None, interval_s=10.0, wake=None):
     looks: list[float] = []
     system = ActorSystem(clock=clock)
 
+    def note(payment_id):
+        woken.append((clock.monotonic(), payment_id))
+        return True
+
     def make():
         return SchedulerActor(
             store,
             clock,
             interval_s=interval_s,
-            wake=wake or (lambda payment_id: woken.append((clock.monotonic(), payment_id)) or True),
+            wake=wake or note,
             look=lambda: looks.append(clock.monotonic()),
             on_error=lambda error: errors.append(str(error)),
         )
@@ -113,5 +117,10 @@ class Crowd(Due):
 async def test_a_crowd_that_is_woken_lets_others_have_their_turn_in_between():
     woken: list[str] = []
     store = Crowd(woken)
-    await watch(store, [11.0], wake=lambda payment_id: woken.append(payment_id) or True)
+
+    def wake(payment_id):
+        woken.append(payment_id)
+        return True
+
+    await watch(store, [11.0], wake=wake)
     assert {32, 64, 96, 100} <= set(store.seen)

@@ -84,5 +84,5 @@ def test_what_a_later_version_adds_is_passed_over(database):
 def test_a_directory_in_its_place_is_said(database):
     status_path(database).mkdir()
     assert "cannot be read" in read_status(database).problem
-    with pytest.raises(OSError, match="payments.db-status.json"):
+    with pytest.raises(OSError, match=r"payments\.db-status\.json"):
         StatusFile(database, 1).write(picture())

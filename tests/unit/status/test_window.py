@@ -66,8 +66,8 @@ def test_what_was_long_ago_is_forgotten():
         window.add(counters.read(), float(second))
     lately = window.lately()
     assert (lately.seconds, lately.commits_per_s, lately.writes_per_commit) == (30.0, 2.0, 3.0)
-    assert lately.payment_p95_s < 1.0
-    assert lately.commit_p95_s < 0.1
+    assert 0 < (lately.payment_p95_s or 0) < 1.0
+    assert 0 < (lately.commit_p95_s or 0) < 0.1
     assert len(window.payments_per_s()) == 30
 
 
