@@ -33,27 +33,64 @@ _SECRET = frozenset({"meta", "customer_keys", "erasures"})
 _CATALOGUE = frozenset({"sqlite_master", "sqlite_schema"})
 _CHANGES = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
 _READS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
-_MAKES = frozenset({sqlite3.SQLITE_CREATE_TABLE, sqlite3.SQLITE_CREATE_INDEX, sqlite3.SQLITE_REINDEX})
 ROWS_MAX = 10_000
 """Rows that one question may return."""
 
 
+QUERY_STEPS_MAX = 100_000_000
+"""Steps of SQLite's machine that one question may take, some seconds: it holds up its own subscriber only."""
+
+
+class _Connection:
+    """A connection that cannot write, for one thread at a time.
+
+    Attributes:
+        may_change: whether rows of the subscriber's own tables may be changed by what is compiled now.
+        may_make: whether tables and indexes may be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.database = sqlite3.connect(
+            uri(path, read_only=True), uri=True, isolation_level=None, check_same_thread=False
+        )
+        self.database.set_authorizer(self._allowed)
+        self.database.set_progress_handler(_stop, QUERY_STEPS_MAX)
+        self.may_change = False
+        self.may_make = False
+
+    def _allowed(self, action: int, first: str | None, second: str | None, _place: str | None, _by: str | None) -> int:
+        return sqlite3.SQLITE_OK if self._is_allowed(action, _plain(first), _plain(second)) else sqlite3.SQLITE_DENY
+
+    def _is_allowed(self, action: int, first: str, second: str) -> bool:
+        if action == sqlite3.SQLITE_READ:
+            return first not in _SECRET
+        if action in _CHANGES:
+            is_own = first not in _OURS | _CATALOGUE
+            return (is_own and (self.may_change or self.may_make)) or (self.may_make and first in _CATALOGUE)
+        if action in {sqlite3.SQLITE_CREATE_INDEX, sqlite3.SQLITE_REINDEX}:
+            # What it is called, and which table it is on.
+            return self.may_make and second not in _OURS | _CATALOGUE
+        return action in _READS or (self.may_make and action == sqlite3.SQLITE_CREATE_TABLE)
+
+
 class ForeignSql:
-    """Compiles and answers statements on a connection of its own that cannot write. From any thread."""
+    """Compiles and answers statements on connections that cannot write. From any thread, as many as there are."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._database: sqlite3.Connection | None = None
-        self._may_change = False
-        self._may_make = False
+        self._idle: list[_Connection] = []
+        self._busy: set[_Connection] = set()
+        self._is_closed = False
 
     def close(self) -> None:
-        """Close the connection. Idempotent."""
+        """Close the connections, and end what they are at. Waits for nobody. Idempotent."""
         with self._lock:
-            database, self._database = self._database, None
-            if database is not None:
-                database.close()
+            self._is_closed = True
+            for connection in self._busy:
+                connection.database.interrupt()
+            while self._idle:
+                self._idle.pop().database.close()
 
     def compile(self, statement: str, parameters: tuple[Any, ...], *, makes_tables: bool = False) -> None:
         """Check a writing statement without executing it.
@@ -68,7 +105,7 @@ class ForeignSql:
         """Return the rows of a reading statement, at most `ROWS_MAX`.
 
         Raises:
-            EffectsRefusedError: it does not compile, it writes, or there are more rows.
+            EffectsRefusedError: it does not compile, it writes, it takes too long, or there are more rows.
         """
         rows = self._run(statement, parameters)
         if len(rows) > ROWS_MAX:
@@ -78,30 +115,35 @@ class ForeignSql:
     def _run(
         self, statement: str, parameters: tuple[Any, ...], *, may_change: bool = False, may_make: bool = False
     ) -> list[tuple[Any, ...]]:
+        connection = self._take()
+        connection.may_change, connection.may_make = may_change, may_make
+        try:
+            return connection.database.execute(statement, parameters).fetchmany(ROWS_MAX + 1)
+        except (sqlite3.Error, sqlite3.Warning, OverflowError, ValueError, TypeError) as error:
+            raise EffectsRefusedError(f"{statement[:200]}: {error}") from error
+        finally:
+            self._give_back(connection)
+
+    def _take(self) -> _Connection:
         with self._lock:
-            database = self._connected()
-            self._may_change, self._may_make = may_change, may_make
-            try:
-                return database.execute(statement, parameters).fetchmany(ROWS_MAX + 1)
-            except (sqlite3.Error, sqlite3.Warning, OverflowError, ValueError, TypeError) as error:
-                raise EffectsRefusedError(f"{statement[:200]}: {error}") from error
+            if self._is_closed:
+                raise EffectsRefusedError("the database is closed", hint="Open the engine first.")
+            connection = self._idle.pop() if self._idle else _Connection(self._path)
+            self._busy.add(connection)
+            return connection
 
-    def _connected(self) -> sqlite3.Connection:
-        if self._database is None:
-            self._database = sqlite3.connect(
-                uri(self._path, read_only=True), uri=True, isolation_level=None, check_same_thread=False
-            )
-            self._database.set_authorizer(self._allowed)
-        return self._database
+    def _give_back(self, connection: _Connection) -> None:
+        with self._lock:
+            self._busy.discard(connection)
+            if self._is_closed:
+                connection.database.close()
+            else:
+                self._idle.append(connection)
 
-    def _allowed(self, action: int, first: str | None, _second: str | None, _place: str | None, _by: str | None) -> int:
-        table = (first or "").lower()
-        if action == sqlite3.SQLITE_READ:
-            is_allowed = table not in _SECRET
-        elif action in _CHANGES:
-            is_allowed = (self._may_make and table in _CATALOGUE) or (
-                (self._may_change or self._may_make) and table not in _OURS | _CATALOGUE
-            )
-        else:
-            is_allowed = action in _READS or (self._may_make and action in _MAKES)
-        return sqlite3.SQLITE_OK if is_allowed else sqlite3.SQLITE_DENY
+
+def _plain(name: str | None) -> str:
+    return (name or "").lower()
+
+
+def _stop() -> int:
+    return 1

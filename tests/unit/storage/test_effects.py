@@ -6,6 +6,7 @@ import asyncio
 import functools
 import inspect
 import sqlite3
+import threading
 from contextlib import closing
 
 import pytest
@@ -14,7 +15,7 @@ from aegispay import SqliteStore
 from aegispay.delivery_errors import EffectsRefusedError
 from aegispay.errors import CommitUnknownError, StoreUnavailableError
 from aegispay.ports.outbox import Progress, Subscriber, SubscriberKind
-from aegispay.storage import outbox
+from aegispay.storage import foreign_sql, outbox
 from tests import builders as b
 from tests.contracts.stores import Stream
 
@@ -188,12 +189,47 @@ async def test_a_question_neither_writes_nor_reads_secrets(store, tmp_path, stat
 @pytest.mark.parametrize(
     "statement",
     ["DELETE FROM events", "DROP TABLE events", "INSERT INTO events SELECT * FROM events", "PRAGMA journal_mode=DELETE",
-     "CREATE TRIGGER t AFTER INSERT ON events BEGIN DELETE FROM events; END", "CREATE VIEW events2 AS SELECT 1"],
+     "CREATE TRIGGER t AFTER INSERT ON events BEGIN DELETE FROM events; END", "CREATE VIEW events2 AS SELECT 1",
+     "CREATE UNIQUE INDEX one_event_each ON events (payment_id)", "CREATE INDEX slow ON Payments (state)"],
 )  # fmt: skip
 @with_table
 async def test_making_tables_makes_tables_and_nothing_else(store, tmp_path, statement):
     with pytest.raises(EffectsRefusedError):
         await store.make_tables([statement])
+
+
+ENDLESS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
+
+
+@with_table
+async def test_a_question_without_end_is_given_up(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(foreign_sql, "QUERY_STEPS_MAX", 10_000)
+    with pytest.raises(EffectsRefusedError, match="interrupted"):
+        await asyncio.to_thread(store.query, ENDLESS, ())
+    assert booked(store) == []
+
+
+@with_table
+async def test_a_long_question_holds_up_no_other_one_and_ends_with_the_store(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(foreign_sql, "QUERY_STEPS_MAX", 2**31 - 1)
+    busy, taken, take = store._foreign._busy, threading.Event(), store._foreign._take
+
+    def told():
+        connection = take()
+        taken.set()
+        return connection
+
+    monkeypatch.setattr(store._foreign, "_take", told)
+    long = asyncio.ensure_future(asyncio.to_thread(store.query, ENDLESS, ()))
+    assert await asyncio.to_thread(taken.wait, 30)
+    assert await asyncio.to_thread(booked, store) == []
+    store.compile_effect(BOOK, (1, 2))
+    await store.close()
+    with pytest.raises(EffectsRefusedError, match="interrupted"):
+        await long
+    assert not busy
+    with pytest.raises(EffectsRefusedError, match="the database is closed"):
+        booked(store)
 
 
 @with_table
