@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import random
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from aegispay.actors import ActorDeadError, ActorRef, ActorSystem, Directory, DirectoryFullError
@@ -19,6 +19,7 @@ from aegispay.actors.payment_messages import NotificationArrived, OutcomeArrived
 from aegispay.actors.router import RouterActor, RouterMemory
 from aegispay.actors.scheduler import SchedulerActor
 from aegispay.actors.services import GatewayEntry, PaymentServices
+from aegispay.background import Background
 from aegispay.config import AegisPayConfig
 from aegispay.dispatch import Dispatcher
 from aegispay.domain.commands import RefusePayment
@@ -26,7 +27,7 @@ from aegispay.domain.judgement import review_cause
 from aegispay.domain.keys import payment_of
 from aegispay.domain.notification import Notification
 from aegispay.domain.payment import Payment
-from aegispay.errors import AegisPayError, EngineFailedError, FencedError, StoreError
+from aegispay.errors import AegisPayError, EngineFailedError, StoreError
 from aegispay.hooks.registry import Hooks
 from aegispay.hooks.runner import HookRunner
 from aegispay.inbox import Inbox
@@ -92,7 +93,7 @@ class Assembly:
         self._config = config
         self._clock = clock
         self._random = random_source
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._background = Background(self._halt)
         self._router_memory = RouterMemory({})
         self._held: dict[str, dict[str, CallResult]] = {}
         self._finished: deque[str] = deque()
@@ -102,13 +103,7 @@ class Assembly:
         self.hooks = HookRunner(Hooks() if hooks is None else hooks, store, clock, self.telemetry)
         tell = self.telemetry.also(self.hooks.tell)
         self.parking = ParkingLot(store=store, clock=clock, waiters=self.waiters, tell=tell)
-        self.recovery = Recovery(
-            store,
-            wake=self.wake,
-            park=lambda payment_id, cause: self.parking.park(payment_id, cause=cause),
-            attempts_max=config.recoveries_max,
-            concurrency=config.recovery_concurrency,
-        )
+        self.recovery = self._make_recovery()
         self.calls = calls
         self.calls.wake = self._wake_due
         self.system = ActorSystem(name="aegispay", clock=clock, interception=interception)
@@ -119,7 +114,7 @@ class Assembly:
             calls=calls,
             find=self.find,
             deliver=self._deliver,
-            in_background=self._spawn_task,
+            in_background=self._background.spawn,
         )
         self.settings = Settings(
             config, store=store, clock=clock, announce=self.registry.configure, gateways=self.registry.entries
@@ -219,6 +214,15 @@ class Assembly:
             on_error=lambda error: self._log.warning("timers_not_read", error=str(error), hint=error.hint),
         )
 
+    def _make_recovery(self) -> Recovery:
+        return Recovery(
+            self._store,
+            wake=self.wake,
+            park=lambda payment_id, cause: self.parking.park(payment_id, cause=cause),
+            attempts_max=self._config.recoveries_max,
+            concurrency=self._config.recovery_concurrency,
+        )
+
     def _make_directory(self) -> Directory:
         services = PaymentServices(
             store=self._store,
@@ -265,11 +269,11 @@ class Assembly:
     def _look(self) -> None:
         """Do what is due beside the payments' own timers."""
         if len(self.recovery):
-            self._spawn_task(self.recovery.advance())
+            self._background.spawn(self.recovery.advance())
         if self.measuring.is_due():
-            self._spawn_task(self.measuring.refresh())
+            self._background.spawn(self.measuring.refresh())
         if self.refusal is None:
-            self._spawn_task(self.inbox.offer_due())
+            self._background.spawn(self.inbox.offer_due())
 
     def _wake_due(self, payment_id: str) -> bool:
         # What recovery has not come to yet is overdue as well, and must not overtake it.
@@ -324,7 +328,7 @@ class Assembly:
         self.relay.notify()
         if payment.is_parked and payment.review is not None and payment.id not in self.parking:
             cause = review_cause(payment.review.hook, payment.review.reason)
-            self._spawn_task(self.parking.park(payment.id, cause=cause, is_review=True))
+            self._background.spawn(self.parking.park(payment.id, cause=cause, is_review=True))
         if payment.state.is_final:
             self._finished.append(payment.id)
             if len(self._finished) > self._config.finished_kept:
@@ -332,25 +336,14 @@ class Assembly:
 
     def _recovered(self, payment_id: str) -> None:
         if self.recovery.is_running(payment_id):
-            self._spawn_task(self.recovery.end(payment_id))
+            self._background.spawn(self.recovery.end(payment_id))
 
     def _exhausted(self, payment_id: str, cause: BaseException) -> None:
         # Marked before its last askers hear that it is dead, so that they find it parked when they ask again.
-        self._spawn_task(self.parking.park(payment_id, cause=f"its actor kept crashing with {type(cause).__name__}"))
+        self._background.spawn(
+            self.parking.park(payment_id, cause=f"its actor kept crashing with {type(cause).__name__}")
+        )
         self._recovered(payment_id)
-
-    def _spawn_task(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(self._logged(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _logged(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except FencedError as error:
-            self._halt(error)
-        except AegisPayError as error:
-            self._log.warning("background_work_failed", error=str(error), hint=error.hint)
 
     def _halt(self, error: AegisPayError) -> None:
         """Take no more commands and call no more gateways; whoever waits is told why."""
@@ -362,7 +355,7 @@ class Assembly:
     def _gave_up(self, cause: BaseException) -> None:
         self._halt(EngineFailedError(f"the engine gave up: {cause}"))
         # Nobody restarts them any more: those that are suspended would keep their askers waiting.
-        self._spawn_task(self.directory.stop_all(timeout_s=self._config.shutdown_s))
+        self._background.spawn(self.directory.stop_all(timeout_s=self._config.shutdown_s))
 
     def tree(self) -> Node:
         """Return the supervision tree."""
@@ -396,5 +389,4 @@ class Assembly:
         await self.directory.stop_all(timeout_s=self._config.shutdown_s)
         await self.hooks.close(timeout_s=self._config.shutdown_s)
         await self.system.shutdown(timeout_s=self._config.shutdown_s)
-        if self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.settle()
