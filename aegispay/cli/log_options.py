@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from enum import StrEnum
 from typing import Annotated
 
@@ -39,3 +40,6 @@ def log_options(
     """Set up logging, if it is asked for."""
     if log_level is not None or log_format is not None:
         configure_logging(json=log_format is LogFormat.JSON, level=log_level or LogLevel.INFO)
+    else:
+        # The commands say themselves what went wrong; without a handler, Python would print warnings in between.
+        logging.getLogger("aegispay").addHandler(logging.NullHandler())

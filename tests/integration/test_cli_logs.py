@@ -28,6 +28,18 @@ def test_the_engines_log_goes_to_standard_error_when_it_is_asked_for(tmp_path):
     assert asked.stdout.splitlines()[0] == quiet.stdout.splitlines()[0]
 
 
+def test_without_being_asked_no_warning_of_the_engine_stands_between_what_a_command_says(tmp_path):
+    (tmp_path / "gateways.toml").write_text(
+        '[[gateway]]\nname = "alpha"\ndown_after_calls = 0\n\n[[gateway]]\nname = "beta"\n'
+    )
+    write_orders(tmp_path, 30)
+    command = ("run", "orders.csv", "--gateways", "gateways.toml", "--database")
+    warned = aegispay(tmp_path, "--log-level", "warning", *command, "warned.db")
+    quiet = aegispay(tmp_path, *command, "quiet.db")
+    assert "breaker_changed" in warned.stderr
+    assert "breaker_changed" not in quiet.stderr + quiet.stdout
+
+
 def test_a_level_that_there_is_not_is_a_wrong_command(tmp_path):
     done = aegispay(tmp_path, "--log-level", "loud", "states")
     assert done.returncode == 2
