@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from aegispay.actors import Actor
-from aegispay.actors.subscriber_messages import DropDeadLetter, Look, Redeliver, ReplayDeadLetter, SetDisabled
+from aegispay.actors.subscriber_messages import DropDeadLetter, Forget, Look, Redeliver, ReplayDeadLetter, SetDisabled
 from aegispay.delivery_errors import DeadLetterNotFoundError, EffectsRefusedError
 from aegispay.domain.deliveries.outage import Outage
 from aegispay.errors import FencedError, StoreError, StoreUnavailableError
@@ -21,7 +21,8 @@ from aegispay.outbox.judging import Judge
 from aegispay.outbox.lanes import Job
 from aegispay.outbox.log_pages import LogPages
 from aegispay.outbox.opening import SupersededError, open_books
-from aegispay.outbox.running import Delivered, Disabled, Failed, Outcome, Runner, said_of
+from aegispay.outbox.running import Delivered, Disabled, Failed, Outcome, Runner, kind_of, said_of
+from aegispay.outbox.steady_time import SteadyTime
 from aegispay.outbox.tally import Tally
 from aegispay.outbox.transaction import EventTransaction
 from aegispay.ports import Clock, EventStore
@@ -65,9 +66,11 @@ class SubscriberActor(Actor):
         self._definition = definition
         self._tally = tally
         self._services = services
+        self._time = SteadyTime(services.clock)
         self._ended: deque[tuple[Job, DeliveryContext, Outcome]] = deque()
         self._runner = Runner(definition, self._note_ended)
         self._is_ending = False
+        self._forgotten: set[int] = set()
         self._unsaved_since: float | None = None
         self._delivered_saved = tally.delivered
         self._is_store_down = False
@@ -76,7 +79,7 @@ class SubscriberActor(Actor):
 
     async def on_start(self) -> None:  # type: ignore[override]  # pykka's hooks may be async here
         """Read from the store where it stands and what it owes."""
-        subscriber, ledger = await open_books(self._services.store, self._definition)
+        subscriber, ledger = await open_books(self._services.store, self._definition, self._now())
         self._judge = Judge(self._definition, ledger, self._tally)
         self._chooser = Chooser(self._judge, self._runner)
         self._tally.disabled = subscriber.disabled
@@ -120,6 +123,8 @@ class SubscriberActor(Actor):
             case Redeliver(events):
                 reply = sum(self._judge.ledger.redeliver(each, self._now()) for each in events)
                 await self._save_surely()
+            case Forget(payment_ids):
+                reply = await self._forget(payment_ids)
             case SetDisabled(cause):
                 await self._set_disabled(cause)
                 reply = None
@@ -140,6 +145,16 @@ class SubscriberActor(Actor):
         await self._services.store.disable_subscriber(self._definition.name, cause)
         self._tally.disabled = cause
         self._judge.outage = Outage()
+
+    async def _forget(self, payment_ids: frozenset[str]) -> None:
+        """Read again what waits here, and keep only the kind of the errors that were made of the old."""
+        ledger = self._judge.ledger
+        await self._enter_ended()
+        self._forgotten |= self._runner.running_of(payment_ids)
+        ledger.blank_errors(payment_ids)
+        self._tally.last_error = kind_of(self._tally.last_error)
+        for payment_id in ledger.fresh_of(payment_ids):
+            ledger.renew(payment_id, await self._services.store.load(payment_id))
 
     def _note_ended(self, job: Job, context: DeliveryContext, outcome: Outcome) -> None:
         self._ended.append((job, context, outcome))
@@ -181,18 +196,26 @@ class SubscriberActor(Actor):
             effects = () if context.transaction is None else context.transaction.end()
             self._judge.ledger.note(context.attempts)
             now = self._now()
-            match outcome:
+            match self._worded(job, outcome):
                 case Delivered() if effects:
                     await self._commit(job, context, effects)
                 case Delivered():
                     self._judge.delivered(job, now)
-                case Failed():
-                    self._judge.failed(job, context, outcome, now)
+                case Failed() as failure:
+                    self._judge.failed(job, context, failure, now)
                 case Disabled(cause):
                     self._judge.disabled(job, cause, now)
                     await self._save_surely()
                     await self._services.store.disable_subscriber(self._definition.name, cause)
                     self._tally.disabled = cause
+
+    def _worded(self, job: Job, outcome: Outcome) -> Outcome:
+        """Leave out a handler's words about what was erased while it had it."""
+        if job.position in self._forgotten:
+            self._forgotten.discard(job.position)
+            if isinstance(outcome, Failed):
+                return Failed(kind_of(outcome.error), outcome.wish_s)
+        return outcome
 
     async def _commit(self, job: Job, context: DeliveryContext, effects: tuple[Effect, ...]) -> None:
         """Write a transactional subscriber's statements and its position as one."""
@@ -292,4 +315,4 @@ class SubscriberActor(Actor):
         tally.paused_until = self._judge.outage.until
 
     def _now(self) -> datetime:
-        return self._services.clock.now()
+        return self._time.now()

@@ -41,6 +41,13 @@ class Redeliver:
 
 
 @dataclass(frozen=True, slots=True)
+class Forget:
+    """Keep nothing in memory of what these payments' events said until now: some of it was erased."""
+
+    payment_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class SetDisabled:
     """Hand nothing on any more for this cause; an empty one enables it again."""
 

@@ -111,6 +111,9 @@ from aegispay.errors import (
 from aegispay.fields import PaymentFields, PaymentFilters, RouteFields, StatisticsFilters
 from aegispay.gateways.simulated import SimulatedGateway
 from aegispay.hooks import Hook, HookReport, Hooks
+from aegispay.observability.console import configure_logging
+from aegispay.observability.redaction import redact_event
+from aegispay.observability.series import Distribution
 from aegispay.observability.snapshot import (
     ActorMetrics,
     CallMetrics,
@@ -119,6 +122,8 @@ from aegispay.observability.snapshot import (
     EngineMetrics,
     SubscriberMetrics,
 )
+from aegispay.observability.stdlib import RedactingFilter, redact_standard_logging
+from aegispay.observability.tracing import NoExport, trace_id_of
 from aegispay.outbox.cloud_events import cloud_event
 from aegispay.outbox.console_sink import ConsoleSink
 from aegispay.outbox.consumer import EffectivelyOnce
@@ -153,6 +158,7 @@ from aegispay.ports import (
     WebhookAttempt,
 )
 from aegispay.ports.audit import GroupBy, StatisticsRow
+from aegispay.ports.tracing import outgoing_headers
 from aegispay.revisions import ConfigurationRevision
 from aegispay.storage.memory import MemoryStore
 from aegispay.storage.sqlite import SqliteStore
@@ -167,10 +173,6 @@ __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     "EngineHealth",
     "EngineMetrics",
     "DoubtMetrics",
-    "CallMetrics",
-    "ActorMetrics",
-    "CommitMetrics",
-    "SubscriberMetrics",
     "GatewayMetrics",
     "BreakerMetrics",
     "PaymentPage",
@@ -308,6 +310,19 @@ __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     "StatisticsRow",
     "ErasureReport",
     "ErasureRecord",
+    # logs, metrics, traces
+    "configure_logging",
+    "redact_standard_logging",
+    "redact_event",
+    "RedactingFilter",
+    "CallMetrics",
+    "ActorMetrics",
+    "CommitMetrics",
+    "SubscriberMetrics",
+    "Distribution",
+    "NoExport",
+    "trace_id_of",
+    "outgoing_headers",
     # stores
     "SqliteStore",
     "MemoryStore",

@@ -18,6 +18,7 @@ from aegispay.actors.payment_messages import (
 )
 from aegispay.domain.payment import Payment
 from aegispay.observability.telemetry import Telemetry
+from aegispay.observability.tracing import is_sampled
 
 T = TypeVar("T")
 
@@ -43,15 +44,20 @@ def span_name(message: Any) -> str:
 async def traced(telemetry: Telemetry, payment_id: str, message: Any, carry_out: Callable[[Any], Awaitable[T]]) -> T:
     """Carry a command out within a span of the payment's trace.
 
-    The call that creates a payment belongs to the caller's trace, and is the beginning of the payment's own.
+    The call that creates a payment belongs to the caller's trace, and is the beginning of the payment's own. Of one
+    that is not sampled nothing is made but that beginning, which has its id.
 
     Raises:
         Exception: whatever the command itself raises.
     """
     is_new = isinstance(message, SubmitPayment)
     parent = None if is_new else await telemetry.trace_of(payment_id)
+    if parent is not None and not is_sampled(parent):
+        return await carry_out(message)
     span = telemetry.begin(span_name(message), {"aegispay.payment.id": payment_id}, parent=parent)
     sent = replace(message, trace=span.traceparent) if is_new else message
+    if not span.is_recorded:
+        return await carry_out(sent)
     telemetry.command_began(payment_id, span)
     try:
         answer = await carry_out(sent)

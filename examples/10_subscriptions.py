@@ -7,10 +7,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from aegispay import AegisPay, Card, SimulatedGateway
-from aegispay.domain.deliveries.schedule import RetrySchedule
-from aegispay.outbox.transaction import EventTransaction
-from aegispay.ports import StoredEvent
+from aegispay import AegisPay, Card, EventTransaction, RetrySchedule, SimulatedGateway, StoredEvent
 
 logging.getLogger("aegispay").addHandler(logging.NullHandler())  # the refusals below would be warnings
 ORDER = {"amount": "10", "currency": "USD", "payment_method": Card(token="tok_visa")}

@@ -15,8 +15,8 @@ from tests import builders as b
 
 NAMES = {
     "the engine": ["AegisPay", "BlockingAegisPay", "AegisPayConfig", "ConfigurationRevision", "EngineHealth",
-                   "EngineMetrics", "DoubtMetrics", "CallMetrics", "ActorMetrics", "CommitMetrics", "SubscriberMetrics",
-                   "GatewayMetrics", "BreakerMetrics", "PaymentPage", "PaymentFields", "PaymentFilters"],
+                   "EngineMetrics", "DoubtMetrics", "GatewayMetrics", "BreakerMetrics", "PaymentPage", "PaymentFields",
+                   "PaymentFilters"],
     "policies": ["RetryPolicy", "RetryRule", "RetryAction", "RetryBudget", "Backoff", "NetworkCap", "BreakerPolicy",
                  "BreakerScope", "BreakerState", "HealthCheckPolicy", "LimitPolicy", "AdaptivePolicy"],
     "hooks": ["Hook", "Hooks", "HookReport", "ReviewVerdict"],
@@ -39,6 +39,9 @@ NAMES = {
                    "WebhookStatus", "WebhookAttempt", "WebhookLog", "WebhookReplay", "new_webhook_secret",
                    "public_event", "cloud_event", "event_schema", "ConsoleSink", "JsonLinesSink", "fan_out"],
     "looking back": ["GroupBy", "StatisticsFilters", "StatisticsRow", "ErasureReport", "ErasureRecord"],
+    "logs, metrics, traces": ["configure_logging", "redact_standard_logging", "redact_event", "RedactingFilter",
+                              "CallMetrics", "ActorMetrics", "CommitMetrics", "SubscriberMetrics", "Distribution",
+                              "NoExport", "trace_id_of", "outgoing_headers"],
     "stores": ["SqliteStore", "MemoryStore", "EventStore", "Clock"],
     "errors": ["AegisPayError", "RequestError", "ValidationError", "FieldError", "CardDataError",
                "CurrencyMismatchError", "ConfigurationError", "ConfigurationConflictError", "HookRefusedError",

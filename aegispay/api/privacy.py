@@ -9,7 +9,7 @@ from aegispay.actors import ActorCrashedError, ActorDeadError, AskTimeoutError
 from aegispay.actors.payment_messages import RefusedError, Reread
 from aegispay.api.life import EngineLife
 from aegispay.delivery_errors import ErasureUnfinishedError
-from aegispay.domain.text import text
+from aegispay.domain.text import integer, text
 from aegispay.errors import PaymentTimeoutError
 from aegispay.log import logger
 from aegispay.ports.privacy import ErasureRecord
@@ -46,7 +46,7 @@ class PrivacyMethods(EngineLife):
             CustomerBusyError: a payment of the customer is unfinished: it may have to be sent again as it was.
             ErasureUnfinishedError: erased, but traces are left in working files; do it again.
             ValidationError: something is missing or too long.
-            PaymentTimeoutError: erased, but a payment in memory did not answer; do it again.
+            PaymentTimeoutError: erased, but a payment or subscriber in memory did not answer; do it again.
             StoreError: perhaps not erased; do it again.
         """
         self._open_assembly()
@@ -69,6 +69,9 @@ class PrivacyMethods(EngineLife):
             events=report.events,
             plain_events=report.plain_events,
         )
+        late = await self._open_assembly().relay.forget(erasure.payment_ids)
+        if late:
+            raise no_answer(f"subscriber {late[0]}")
         for start in range(0, report.payments, _AT_ONCE):
             await asyncio.gather(*map(self._reread, self._in_memory(erasure.payment_ids[start : start + _AT_ONCE])))
         if not erasure.is_swept:
@@ -79,13 +82,14 @@ class PrivacyMethods(EngineLife):
         """Return who had which customer erased, and why, newest first.
 
         Args:
-            limit: at most so many.
+            limit: at most so many, 1 to 1,000.
 
         Raises:
-            ValidationError: a limit below 1.
+            ValidationError: a limit out of its bounds.
             StoreError: they cannot be read.
         """
         self._open_assembly()
+        integer("limit", limit, smallest=1, largest=1_000)
         return await self._store.erasures(limit=limit)
 
     def _in_memory(self, payment_ids: Sequence[str]) -> list[str]:
@@ -106,9 +110,9 @@ class PrivacyMethods(EngineLife):
         directory.passivate(payment_id)
 
 
-def no_answer(payment_id: str) -> PaymentTimeoutError:
-    """Return the error for a payment that still knows what it should not."""
+def no_answer(name: str) -> PaymentTimeoutError:
+    """Return the error for a payment or a subscriber that still knows what it should not."""
     return PaymentTimeoutError(
-        f"the customer is erased in the database, but {payment_id} did not answer in time",
+        f"the customer is erased in the database, but {name} did not answer in time",
         hint="Erase the customer again, or open the engine anew.",
     )

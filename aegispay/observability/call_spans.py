@@ -38,12 +38,9 @@ class ObservedCall:
         self._telemetry = telemetry
         self._gateway = gateway
         self._operation = operation
-        self._span = None
-        if trace is not None:
-            attributes = {"aegispay.payment.id": payment_id, "aegispay.operation.id": reference}
-            if purpose != "send":
-                attributes["aegispay.purpose"] = purpose
-            self._span = telemetry.call_started(trace, gateway, operation, attributes)
+        self._span = telemetry.call_started(
+            trace, gateway, operation, payment_id=payment_id, reference=reference, purpose=purpose
+        )
 
     def context(self) -> Context | None:
         """Return what the adapter is to run in; ``None`` for the context as it is."""

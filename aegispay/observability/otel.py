@@ -23,6 +23,7 @@ from opentelemetry.trace import (
 )
 
 from aegispay.observability.families import Source
+from aegispay.observability.losses import Losses
 from aegispay.observability.otel_metrics import meters_of
 from aegispay.observability.tracing import AttributeValue, Direction, Span, parse_traceparent
 from aegispay.ports.tracing import current_span
@@ -44,6 +45,8 @@ _SILENT = (ProxyTracerProvider, NoOpTracerProvider)
 class OpenTelemetry:
     """The engine's way to OpenTelemetry.
 
+    What a sampler, a span processor or a view of the host raises ends here: money does not wait for telemetry.
+
     Args:
         tracer_provider: where spans go; the global one, as it is at each moment, by default.
         meter_provider: where measurements go; the global one by default.
@@ -53,15 +56,21 @@ class OpenTelemetry:
         self, tracer_provider: TracerProvider | None = None, meter_provider: MeterProvider | None = None
     ) -> None:
         self._tracer_provider = tracer_provider
+        self._is_silent: tuple[object, bool] = (None, True)
         self._tracer = trace.get_tracer(_SCOPE, tracer_provider=tracer_provider)
         self._meter_provider = meter_provider
+        self._losses = Losses()
         self._meters = meters_of(meter_provider, _SCOPE)
 
     @property
     def is_tracing(self) -> bool:
         """Whether there is an SDK that may want spans."""
-        provider = self._tracer_provider
-        return not isinstance(trace.get_tracer_provider() if provider is None else provider, _SILENT)
+        provider = trace.get_tracer_provider() if self._tracer_provider is None else self._tracer_provider
+        known, is_silent = self._is_silent
+        if known is not provider:
+            is_silent = isinstance(provider, _SILENT)
+            self._is_silent = (provider, is_silent)
+        return not is_silent
 
     @property
     def is_measuring(self) -> bool:
@@ -80,18 +89,24 @@ class OpenTelemetry:
         attributes: Mapping[str, AttributeValue],
         *,
         direction: Direction = Direction.INSIDE,
-        parent: str | None = None,
+        parent: str | Span | None = None,
         links: Sequence[str] = (),
     ) -> OtelSpan:
         """Begin a span; see `Export.start`."""
-        span = self._tracer.start_span(
-            name,
-            context=None if parent is None else _within(parent),
-            kind=_KINDS[direction],
-            attributes=attributes,
-            links=[Link(found) for found in map(_span_context, links) if found is not None] if links else None,
-        )
-        return OtelSpan(span)
+        context = _context_of(parent)
+        try:
+            span = self._tracer.start_span(
+                name,
+                context=context,
+                kind=_KINDS[direction],
+                attributes=attributes,
+                links=[Link(found) for found in map(_span_context, links) if found is not None] if links else None,
+            )
+        except Exception as error:  # noqa: BLE001 - the host's, whatever it is
+            self._losses.note("span started", error)
+            # Whoever it belongs to is passed on in its place.
+            span = NonRecordingSpan(trace.get_current_span(context).get_span_context())
+        return OtelSpan(span, self._losses)
 
     def current(self) -> str | None:
         """Return the traceparent of the caller's current span, if there is one."""
@@ -100,17 +115,22 @@ class OpenTelemetry:
     def record(self, name: str, value: float, attributes: Mapping[str, str], span: Span | None = None) -> None:
         """Take in a histogram's value."""
         context = span.within if isinstance(span, OtelSpan) else _NOWHERE
-        self._meters.histograms[name].record(value, attributes, context)
+        try:
+            self._meters.histograms[name].record(value, attributes, context)
+        except Exception as error:  # noqa: BLE001 - the host's, whatever it is
+            self._losses.note("measured", error)
 
 
 class OtelSpan:
     """One span of OpenTelemetry."""
 
-    __slots__ = ("_span", "_traceparent")
+    __slots__ = ("_losses", "_span", "_traceparent", "_within")
 
-    def __init__(self, span: trace.Span) -> None:
+    def __init__(self, span: trace.Span, losses: Losses) -> None:
         self._span = span
+        self._losses = losses
         self._traceparent: str | None = None
+        self._within: otel_context.Context | None = None
 
     @property
     def traceparent(self) -> str | None:
@@ -122,7 +142,14 @@ class OtelSpan:
     @property
     def within(self) -> otel_context.Context:
         """A context of OpenTelemetry in which this span is the current one, and nothing else of the caller's is."""
-        return trace.set_span_in_context(self._span, otel_context.Context())
+        if self._within is None:
+            self._within = trace.set_span_in_context(self._span, otel_context.Context())
+        return self._within
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether anything told to it is kept."""
+        return self._span.is_recording()
 
     def context(self, base: Context | None = None) -> Context:
         """Return context variables, those of `base` or a copy of the current ones, in which this span is current."""
@@ -147,18 +174,27 @@ class OtelSpan:
 
     def set(self, name: str, value: AttributeValue) -> None:
         """Add what turned out meanwhile."""
-        self._span.set_attribute(name, value)
+        try:
+            self._span.set_attribute(name, value)
+        except Exception as error:  # noqa: BLE001 - the host's, whatever it is
+            self._losses.note("span told", error)
 
-    def note(self, name: str, attributes: Mapping[str, AttributeValue]) -> None:
+    def note(self, name: str, attributes: Mapping[str, AttributeValue] | None = None) -> None:
         """Add what happened at this moment."""
-        self._span.add_event(name, attributes)
+        try:
+            self._span.add_event(name, attributes)
+        except Exception as error:  # noqa: BLE001 - the host's, whatever it is
+            self._losses.note("span told", error)
 
     def end(self, *, error: str = "") -> None:
         """End it; an error is named by its kind."""
-        if error:
-            self._span.set_attribute("error.type", error)
-            self._span.set_status(Status(StatusCode.ERROR, error))
-        self._span.end()
+        try:
+            if error:
+                self._span.set_attribute("error.type", error)
+                self._span.set_status(Status(StatusCode.ERROR, error))
+            self._span.end()
+        except Exception as lost:  # noqa: BLE001 - the host's, whatever it is
+            self._losses.note("span ended", lost)
 
 
 def _traceparent(context: SpanContext) -> str | None:
@@ -173,6 +209,12 @@ def _span_context(traceparent: str) -> SpanContext | None:
         return None
     trace_id, span_id, flags = parsed
     return SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags))
+
+
+def _context_of(parent: str | Span | None) -> otel_context.Context | None:
+    if isinstance(parent, OtelSpan):
+        return parent.within
+    return _within(parent) if isinstance(parent, str) else None
 
 
 def _within(traceparent: str) -> otel_context.Context:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from aegispay.domain import events as e
+from aegispay.domain.event_type import EventType
 from aegispay.domain.payment import Payment
 from aegispay.domain.state import PaymentState
 from aegispay.observability import semantics as s
@@ -25,6 +26,10 @@ _REACHED: dict[type[Any], tuple[str]] = {
     e.PaymentPartiallyRefunded: (PaymentState.PARTIALLY_REFUNDED.value,),
     e.PaymentRefunded: (PaymentState.REFUNDED.value,),
 }
+_TYPES: dict[type[Any], tuple[str]] = {
+    kind: (kind.type.value,) for kind in (*_REACHED, e.AttemptStarted) if isinstance(kind.type, EventType)
+}
+"""Of the most frequent events; the others are asked."""
 _PROCESSING = (PaymentState.PROCESSING.value,)
 _ENDS = frozenset({e.PaymentAuthorized, e.PaymentSucceeded, e.PaymentFailed, e.PaymentCancelled})
 _FIRST, _RETRY = "first", "retry"
@@ -53,17 +58,18 @@ class Recorder:
         ended = None
         for event in events:
             kind = type(event)
-            self.events.add((event.type.value,))
+            self.events.add(_TYPES.get(kind) or (event.type.value,))
             reached = _REACHED.get(kind)
-            if reached is not None:
-                self.payments.add(reached)
-            elif isinstance(event, e.AttemptStarted):
-                self._attempt(event)
-            if isinstance(event, e.PaymentFailed):
-                self.failures.add((event.reason.value,))
-            if kind in _ENDS and reached is not None:
+            if reached is None:
+                if isinstance(event, e.AttemptStarted):
+                    self._attempt(event)
+                continue
+            self.payments.add(reached)
+            if kind in _ENDS:
                 ended = (event.at - payment.created_at).total_seconds(), reached
                 self.payment_duration.record(*ended)
+            if isinstance(event, e.PaymentFailed):
+                self.failures.add((event.reason.value,))
         return ended
 
     def _attempt(self, event: e.AttemptStarted) -> None:

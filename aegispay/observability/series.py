@@ -91,12 +91,12 @@ class Counter:
 
     def add(self, attributes: Attributes = (), amount: int = 1) -> None:
         """Add to one series."""
-        values = self._values
-        if attributes not in values:
-            if len(values) >= SERIES_MAX:
+        try:
+            self._values[attributes] += amount
+        except KeyError:
+            if len(self._values) >= SERIES_MAX:
                 attributes = (OTHER,) * len(self.instrument.attributes)
-            values.setdefault(attributes, 0)
-        values[attributes] += amount
+            self._values[attributes] = self._values.get(attributes, 0) + amount
 
     def read(self) -> dict[Attributes, int]:
         """Return all series."""
@@ -115,10 +115,11 @@ class _Buckets:
 class Histogram:
     """Distributions by attributes."""
 
-    __slots__ = ("_series", "instrument")
+    __slots__ = ("_bounds", "_series", "instrument")
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
+        self._bounds = instrument.bounds
         self._series: dict[Attributes, _Buckets] = {}
 
     def record(self, value: float, attributes: Attributes = ()) -> None:
@@ -127,7 +128,7 @@ class Histogram:
         if buckets is None:
             buckets = self._new(attributes)
         value = max(value, 0.0)
-        buckets.counts[bisect_left(self.instrument.bounds, value)] += 1
+        buckets.counts[bisect_left(self._bounds, value)] += 1
         buckets.total += value
         buckets.largest = max(buckets.largest, value)
 

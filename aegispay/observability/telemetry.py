@@ -10,6 +10,7 @@ from typing import Any
 from aegispay.domain.events import Event
 from aegispay.domain.evidence import Evidence
 from aegispay.domain.payment import Payment
+from aegispay.domain.state import PaymentState
 from aegispay.errors import StoreError
 from aegispay.log import log_report
 from aegispay.observability import semantics as s
@@ -31,6 +32,9 @@ from aegispay.supervision.report import Report
 
 _TRACES_KEPT = 10_000
 """Payments whose trace is in memory; of others it is read from their first event."""
+
+_COMMITS = {state: f"commit ({state.value})" for state in PaymentState}
+_FAILED_COMMIT = "commit failed"
 
 Tell = Callable[[Payment, Sequence[Event]], None]
 """Passes on what was committed."""
@@ -105,13 +109,31 @@ class Telemetry:
     # --- gateway calls ------------------------------------------------------------------------------
 
     def call_started(
-        self, trace: str, gateway: str, operation: str, attributes: Mapping[str, AttributeValue]
+        self, trace: str | None, gateway: str, operation: str, *, payment_id: str, reference: str, purpose: str
     ) -> Span | None:
-        """A gateway is about to be called; return the span to run the adapter in, if the payment is traced."""
-        if not is_sampled(trace):
+        """A gateway is about to be called; return the span to run the adapter in, if the payment is traced.
+
+        Args:
+            trace: W3C traceparent of what the call belongs to.
+            gateway: whom.
+            operation: the adapter's method.
+            payment_id: whose money it is about.
+            reference: which attempt or operation.
+            purpose: why the call is made.
+        """
+        if trace is None or not is_sampled(trace):
             return None
-        known = {"aegispay.gateway": gateway, "aegispay.operation": operation, **attributes}
-        return self._export.start(f"gateway {operation}", known, direction=Direction.OUT, parent=trace)
+        attributes = {
+            "aegispay.gateway": gateway,
+            "aegispay.operation": operation,
+            "aegispay.payment.id": payment_id,
+            "aegispay.operation.id": reference,
+        }
+        if purpose != "send":
+            attributes["aegispay.purpose"] = purpose
+        command = self._commands.get(payment_id)
+        parent = trace if command is None or command.traceparent != trace else command
+        return self._export.start(f"gateway {operation}", attributes, direction=Direction.OUT, parent=parent)
 
     def call_ended(
         self, span: Span | None, *, gateway: str, operation: str, outcome: str, error: str, duration_s: float
@@ -160,7 +182,7 @@ class Telemetry:
         return self._export.start(name, attributes, direction=direction, parent=parent, links=(current,))
 
     def command_began(self, payment_id: str, span: Span) -> None:
-        """A caller waits for this payment within a span: what is written meanwhile is noted there."""
+        """A caller waits for this payment within a recorded span: what is written meanwhile is noted there."""
         self._commands[payment_id] = span
 
     def command_ended(self, payment_id: str, span: Span) -> None:
@@ -171,19 +193,21 @@ class Telemetry:
     def commit_started(self, payment: Payment) -> Ending | None:
         """A payment is about to write; return what to tell when it is durable, if the payment is traced.
 
-        While a caller waits it is a note in his span, at a tenth of the price of a span; otherwise a span of its own.
+        While a caller waits it is a note in his span, without attributes, at a tenth of the price of a span; otherwise
+        a span of its own.
         """
         trace = payment.trace
         if not is_sampled(trace):
             return None
+        command = self._commands.get(payment.id)
+        if command is not None and trace_id(command.traceparent) == trace_id(trace):
+            return Noted(command, _COMMITS[payment.state], _FAILED_COMMIT)
         attributes: dict[str, AttributeValue] = {
+            "aegispay.payment.id": payment.id,
             "aegispay.payment.version": payment.version,
             "aegispay.payment.state": payment.state.value,
         }
-        command = self._commands.get(payment.id)
-        if command is not None and trace_id(command.traceparent) == trace_id(trace):
-            return Noted(command, "commit", attributes)
-        return self._export.start("commit", {"aegispay.payment.id": payment.id, **attributes}, parent=trace)
+        return self._export.start("commit", attributes, parent=trace)
 
     def hook_asked(self, payment: Payment, kind: str, hook: str) -> Span | None:
         """A hook is about to be asked; return the span to run it in, if the payment is traced."""
@@ -234,18 +258,26 @@ class Telemetry:
 
 
 class Noted:
-    """Something in the course of a span that is not worth one of its own."""
+    """Something in the course of a span that is not worth one of its own.
 
-    __slots__ = ("_attributes", "_name", "_span")
+    Args:
+        span: in whose course.
+        done: what to note when it has happened. failed: what when it has not.
+    """
 
-    def __init__(self, span: Span, name: str, attributes: Mapping[str, AttributeValue]) -> None:
+    __slots__ = ("_done", "_failed", "_span")
+
+    def __init__(self, span: Span, done: str, failed: str) -> None:
         self._span = span
-        self._name = name
-        self._attributes = attributes
+        self._done = done
+        self._failed = failed
 
     def end(self, *, error: str = "") -> None:
         """It has happened, or has not, for a kind of error."""
-        self._span.note(self._name, {**self._attributes, "error.type": error} if error else self._attributes)
+        if error:
+            self._span.note(self._failed, {"error.type": error})
+        else:
+            self._span.note(self._done)
 
 
 _UNTRACED: AbstractAsyncContextManager[None] = nullcontext()

@@ -14,6 +14,9 @@ from aegispay.observability.families import Source
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 
+_ODD = "13579bdf"
+"""The last digit of flags with the last bit set."""
+
 AttributeValue = str | int | float | bool
 
 
@@ -34,6 +37,11 @@ class Span(Protocol):
         """What continues the trace elsewhere, in W3C's form; ``None`` when nobody records it."""
         ...
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether anything told to it is kept; nothing needs to be told otherwise."""
+        ...
+
     def context(self, base: Context | None = None) -> Context:
         """Return context variables, those of `base` or a copy of the current ones, in which this span is current."""
         ...
@@ -46,8 +54,8 @@ class Span(Protocol):
         """Add what turned out meanwhile."""
         ...
 
-    def note(self, name: str, attributes: Mapping[str, AttributeValue]) -> None:
-        """Add what happened at this moment."""
+    def note(self, name: str, attributes: Mapping[str, AttributeValue] | None = None) -> None:
+        """Add what happened at this moment; without attributes at half the price."""
         ...
 
     def end(self, *, error: str = "") -> None:
@@ -86,7 +94,7 @@ class Export(Protocol):
         attributes: Mapping[str, AttributeValue],
         *,
         direction: Direction = Direction.INSIDE,
-        parent: str | None = None,
+        parent: str | Span | None = None,
         links: Sequence[str] = (),
     ) -> Span:
         """Begin a span.
@@ -95,7 +103,8 @@ class Export(Protocol):
             name: a few words that many spans share.
             attributes: what is known now.
             direction: whose work it is.
-            parent: W3C traceparent of what it belongs to; ``None`` for the caller's current span.
+            parent: what it belongs to: its W3C traceparent, or the span itself where that is at hand, which is cheaper;
+                ``None`` for the caller's current span.
             links: of what it has to do with beside that.
         """
         ...
@@ -115,7 +124,7 @@ class Export(Protocol):
 
 def is_sampled(traceparent: str | None) -> bool:
     """Return whether spans of this trace are recorded."""
-    return traceparent is not None and int(traceparent[-2:], 16) & 1 == 1
+    return traceparent is not None and traceparent[-1] in _ODD
 
 
 def parse_traceparent(text: str) -> tuple[int, int, int] | None:
@@ -151,7 +160,7 @@ class NoExport:
         attributes: Mapping[str, AttributeValue],
         *,
         direction: Direction = Direction.INSIDE,
-        parent: str | None = None,
+        parent: str | Span | None = None,
         links: Sequence[str] = (),
     ) -> Span:
         """Not asked for while nothing is traced."""

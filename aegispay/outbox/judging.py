@@ -12,7 +12,7 @@ from aegispay.log import logger
 from aegispay.outbox.definition import Definition, DeliveryContext
 from aegispay.outbox.lanes import Job
 from aegispay.outbox.ledger import Ledger
-from aegispay.outbox.running import Failed
+from aegispay.outbox.running import Failed, kind_of
 from aegispay.outbox.tally import Tally
 
 
@@ -43,8 +43,12 @@ class Judge:
         definition, stored = self.definition, context.stored
         wish_s = min(max(0.0, failure.wish_s or 0.0), WISH_MAX_S)
         self._count(failure.error)
-        tries = job.tries + 1
-        delay = definition.schedule.delay_after(tries, subscriber=definition.name, event_id=stored.event_id)
+        # While the consumer is down, a try in vain says nothing about the event: it uses none of its tries up.
+        is_down = self.outage.is_paused
+        tries = job.tries + (not is_down)
+        delay = definition.schedule.delay_after(max(1, tries), subscriber=definition.name, event_id=stored.event_id)
+        if is_down and delay is None:
+            delay = timedelta(0)
         if delay is not None and failure.wish_s is not None:
             # Somebody who says "soon" each time would otherwise use up in minutes what was to last for days.
             delay = max(delay, timedelta(seconds=wish_s))
@@ -59,7 +63,7 @@ class Judge:
             type=stored.event.type.value,
             tries=tries,
             due_at=None if due_at is None else due_at.isoformat(),
-            error=_kind(failure.error),
+            error=kind_of(failure.error),
         )
         self._note_outage(stored.payment_id, now, wish_s)
 
@@ -82,13 +86,10 @@ class Judge:
             wish_s=wish_s,
         )
         if self.outage.is_paused and not was_paused:
-            self._log().error("subscription_paused", subscriber=self.definition.name, error=_kind(self.tally.last_error))
+            self._log().error(
+                "subscription_paused", subscriber=self.definition.name, error=kind_of(self.tally.last_error)
+            )
 
     @staticmethod
     def _log() -> Any:
         return logger("aegispay.outbox")
-
-
-def _kind(error: str) -> str:
-    """Return what kind of error it was: its words are the consumer's, and may be about somebody."""
-    return error.partition(":")[0]

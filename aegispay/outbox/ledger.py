@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import heapq
-from collections import OrderedDict
-from collections.abc import Iterable
+from collections import OrderedDict, deque
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import datetime
 from itertools import count
 
@@ -121,6 +122,22 @@ class Ledger:
         lane.fresh.append(stored)
         if len(lane.fresh) == 1:
             self._make_ready(lane)
+
+    def fresh_of(self, payment_ids: Collection[str]) -> list[str]:
+        """Return those of the payments of which events are in memory."""
+        return [payment_id for payment_id in self._fresh if payment_id in payment_ids]
+
+    def renew(self, payment_id: str, events: Iterable[StoredEvent]) -> None:
+        """Put a payment's events, as they are read now, in the place of those in memory."""
+        renewed = {stored.position: stored for stored in events}
+        lane = self._fresh[payment_id]
+        lane.fresh = deque(renewed[stored.position] for stored in lane.fresh)
+
+    def blank_errors(self, payment_ids: Collection[str]) -> None:
+        """Write nothing of what was said about the events of these payments."""
+        for position, (delivery, owed) in self._puts.items():
+            if delivery.payment_id in payment_ids:
+                self._puts[position] = (replace(delivery, error=""), owed)
 
     def _key(self, position: int, payment_id: str) -> str | int:
         return payment_id if self._ordered else position

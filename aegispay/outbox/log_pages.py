@@ -29,11 +29,17 @@ class LogPages:
         self._store = store
         self._pages: OrderedDict[int, _Page] = OrderedDict()
         self._news = 0
+        self._forgotten = 0
         self._reading = asyncio.Lock()
 
     def has_news(self) -> None:
         """There may be more events than the last look found."""
         self._news += 1
+
+    def forget(self) -> None:
+        """Keep nothing that was read until now: the store reads some of it otherwise from here on."""
+        self._forgotten += 1
+        self._pages.clear()
 
     async def after(self, position: int) -> tuple[StoredEvent, ...]:
         """Return some of the events behind `position`, in order; none at the end of the log.
@@ -45,9 +51,7 @@ class LogPages:
         page = self._pages.get(number)
         if page is None or self._may_have_more(page, start):
             async with self._reading:
-                page = self._pages.setdefault(number, _Page())
-                if self._may_have_more(page, start):
-                    await self._read(page, number)
+                page = await self._up_to_date(number, start)
             if len(self._pages) > PAGES_KEPT:
                 self._pages.popitem(last=False)
         if number in self._pages:
@@ -64,13 +68,25 @@ class LogPages:
         page = self._pages.get(number)
         if page is not None and place < len(page.events):
             return page.events[place]
-        found = await self._store.read_all(after=position - 1, limit=1)
+        forgotten = -1
+        while forgotten != self._forgotten:
+            forgotten = self._forgotten
+            found = await self._store.read_all(after=position - 1, limit=1)
         if not found or found[0].position != position:
             raise _missing(position)
         return found[0]
 
     def _may_have_more(self, page: _Page, start: int) -> bool:
         return start >= len(page.events) and len(page.events) < PAGE and page.news != self._news
+
+    async def _up_to_date(self, number: int, start: int) -> _Page:
+        while True:
+            page = self._pages.setdefault(number, _Page())
+            forgotten = self._forgotten
+            if self._may_have_more(page, start):
+                await self._read(page, number)
+            if forgotten == self._forgotten:
+                return page
 
     async def _read(self, page: _Page, number: int) -> None:
         # What is committed while this reads is found by the next look.

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime, timedelta
+
 from aegispay.delivery_errors import CursorAheadError
+from aegispay.domain.deliveries.schedule import WISH_MAX_S
 from aegispay.outbox.definition import Definition
 from aegispay.outbox.ledger import Ledger
 from aegispay.ports import EventStore
@@ -15,8 +19,10 @@ class SupersededError(Exception):
     """Somebody else has changed what the store has of a subscriber: what this process knows is out of date."""
 
 
-async def open_books(store: EventStore, definition: Definition) -> tuple[Subscriber, Ledger]:
+async def open_books(store: EventStore, definition: Definition, now: datetime) -> tuple[Subscriber, Ledger]:
     """Return a subscriber as the store has it, and its books.
+
+    A retry that is due later than any delay reaches was put off by a clock that stood wrong: it is due at once.
 
     Raises:
         SupersededError: it was forgotten.
@@ -30,7 +36,11 @@ async def open_books(store: EventStore, definition: Definition) -> tuple[Subscri
     end = await store.end_position()
     if subscriber.position > end:
         raise CursorAheadError(subscriber=name, position=subscriber.position, end=end)
-    deliveries = await _deliveries(store, name)
+    latest = now + timedelta(seconds=max((WISH_MAX_S, *definition.schedule.delays_s)))
+    deliveries = [
+        replace(each, due_at=now) if each.due_at is not None and each.due_at > latest else each
+        for each in await _deliveries(store, name)
+    ]
     return subscriber, Ledger(
         subscriber,
         deliveries,

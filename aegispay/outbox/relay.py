@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aegispay.actors import ActorCrashedError, ActorDeadError, ActorRef, ActorSystem
+from aegispay.actors import ActorCrashedError, ActorDeadError, ActorRef, ActorSystem, AskTimeoutError
 from aegispay.actors.subscriber import SubscriberActor, SubscriberServices
-from aegispay.actors.subscriber_messages import DropDeadLetter, Look, Redeliver, ReplayDeadLetter, SetDisabled
+from aegispay.actors.subscriber_messages import DropDeadLetter, Forget, Look, Redeliver, ReplayDeadLetter, SetDisabled
 from aegispay.delivery_errors import CursorAheadError, DuplicateSubscriberError, UnknownSubscriberError
 from aegispay.domain.card_data import shown
 from aegispay.errors import CommitUnknownError, EngineFailedError, FencedError, FieldError, StoreError, ValidationError
@@ -261,6 +261,30 @@ class Relay:
     async def enable(self, name: str) -> None:
         """Hand events on again, those first that are owed. Idempotent."""
         await self._ask(name, SetDisabled(""))
+
+    async def forget(self, payment_ids: Collection[str]) -> tuple[str, ...]:
+        """Keep nothing in memory of what events of these payments said until now; the store reads them otherwise.
+
+        Returns:
+            The subscriptions that did not answer in time.
+
+        Raises:
+            StoreError: the events cannot be read.
+        """
+        self._log.forget()
+        message = Forget(frozenset(payment_ids))
+        names = tuple(self._entries)
+        has_answered = await asyncio.gather(*(self._has_forgotten(name, message) for name in names))
+        return tuple(name for name, has in zip(names, has_answered, strict=True) if not has)
+
+    async def _has_forgotten(self, name: str, message: Forget) -> bool:
+        try:
+            await self._ask(name, message)
+        except AskTimeoutError:
+            return False
+        except (CommitUnknownError, UnknownSubscriberError):
+            pass  # the instance that knew it is gone
+        return True
 
     async def _ask(self, name: str, message: Any) -> Any:
         entry = self._entries.get(name)

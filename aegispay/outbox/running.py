@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
@@ -74,6 +74,10 @@ class Runner:
         """Whether the next one may be a retry: half of the room is for events that were never tried."""
         return self._retries < max(1, self._definition.concurrency // 2)
 
+    def running_of(self, payment_ids: Collection[str]) -> set[int]:
+        """Return the positions of these payments' events that are being handed over now."""
+        return {job.position for job in self._running.values() if job.lane.payment_id in payment_ids}
+
     def start(self, job: Job, context: DeliveryContext) -> None:
         """Hand an event over."""
         loop = asyncio.get_running_loop()
@@ -138,6 +142,11 @@ class Runner:
         expiry.cancel()
         self._given_up.discard(task)
         self._forget(task)
+
+
+def kind_of(said: str) -> str:
+    """Return what kind of error it was: its words are the consumer's, and may be about somebody."""
+    return said.partition(":")[0]
 
 
 def said_of(error: BaseException) -> str:

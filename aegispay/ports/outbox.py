@@ -48,7 +48,7 @@ class Delivery:
     Attributes:
         position: of the event in the log.
         state: ``dead`` for a dead letter: nothing happens to it until an operator says what.
-        tries: how often it was handed over in vain.
+        tries: how often it was handed over in vain, without those times when the consumer as a whole was down.
         due_at: when to try next; ``None`` while an earlier event of the same payment has to be delivered first, and for
             a dead letter.
         error: why the last try failed: the kind of error and its words, masked, at most 500 characters.

@@ -47,6 +47,8 @@ _LOG = (
 
 STEPS_MAX = 5_000_000
 """Steps of SQLite's machine that a subscriber's statement may take, some tenths of a second: every payment waits."""
+BYTES_MAX = 1_000_000
+"""The longest value or row that a subscriber's statement may make: what is written, every payment waits for."""
 
 _TRANSACTION_IS_OVER = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_BUSY})
 
@@ -95,6 +97,7 @@ class Advance:
         if not self.progress.effects:
             return True
         database.set_progress_handler(_stop, STEPS_MAX)
+        longest = database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, BYTES_MAX)
         try:
             for statement, parameters in self.progress.effects:
                 database.execute(statement, parameters)
@@ -106,6 +109,7 @@ class Advance:
                 raise OverrunError(self) from error
             return refused(self.progress.subscriber, error)
         finally:
+            database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
             database.set_progress_handler(None, 0)
         return True
 

@@ -9,7 +9,12 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/hazards.md"
 ENGINE = "tests/integration/engine"
+WEBHOOKS = "tests/integration/webhooks_out"
 CHAOS = "tests/integration/chaos/test_scenarios.py"
+DELIVERY = (
+    "tests/torture/delivery/test_delivery.py::"
+    "test_every_subscriber_and_endpoint_has_everything_in_order_after_kills_at_seeded_points"
+)
 _NAMED = re.compile(r"^(?:async )?def (test_([a-g]\d+)_\w+)", re.MULTILINE)
 
 
@@ -138,7 +143,14 @@ HAZARDS = (
         f"{ENGINE}/test_op_actions.py::test_twenty_returns_and_the_webhook_at_once_are_one_charge",
     ),
     hazard("C7", "P2", "Another content comes under an event id that is known"),
-    hazard("C8", "P6", "The second event of a kind is taken for a repetition of the first"),
+    hazard(
+        "C8",
+        "P6",
+        "The second event of a kind is taken for a repetition of the first",
+        f"{ENGINE}/test_subscriptions.py::test_two_refunds_of_one_payment_are_two_events_with_ids_of_their_own",
+        f"{WEBHOOKS}/test_endpoints.py::"
+        "test_two_refunds_of_one_payment_are_two_events_and_every_event_between_them_arrives",
+    ),
     hazard(
         "C9",
         "P1, P3",
@@ -169,13 +181,42 @@ HAZARDS = (
     hazard("D6", "P3, P4", "The process dies after it took the key, before it did anything, and the key stays taken"),
     hazard("D7", "P4", "A request that was refused as invalid keeps its key"),
     # E. disk, time and coming back
-    hazard("E1", "P3, P6", "A reader of the log sees what is not committed, or misses what is; the log is the outbox"),
-    hazard("E2", "P6", "One payment's events reach a reader in another order; delivery itself is later work"),
+    hazard(
+        "E1",
+        "P3, P6",
+        "An event is committed and never told, or told and never committed; the log is the outbox",
+        "tests/crash/test_subscriptions.py::test_a_process_that_dies_at_any_commit_loses_and_disorders_no_event",
+        f"{ENGINE}/test_subscriptions_kill.py::"
+        "test_after_kills_at_any_moment_everybody_has_every_event_and_the_books_have_it_once",
+        f"{WEBHOOKS}/test_schedule.py::"
+        "test_wherever_the_store_fails_no_event_is_missing_and_each_keeps_its_id_and_body",
+        DELIVERY,
+    ),
+    hazard(
+        "E2",
+        "P6",
+        "One payment's events reach somebody in another order",
+        f"{ENGINE}/test_subscriptions_failing.py::test_later_events_of_a_payment_wait_and_other_payments_go_on",
+        f"{WEBHOOKS}/test_endpoints.py::test_first_tries_of_a_payment_come_in_order",
+        DELIVERY,
+    ),
     hazard("E3", "P3", "One failed check ends all checks, and the payment is forgotten"),
     hazard("E4", "P3", "What became due while the engine was down is missed"),
     hazard("E5", "P3", "A payment read from its events is not the one in memory"),
-    hazard("E6", "P3", "Events that an older version wrote cannot be read"),
-    hazard("E7", "P3", "Somebody edits the log, or the disk loses part of it, and nobody notices"),
+    hazard(
+        "E6",
+        "P3",
+        "Events that an older version wrote cannot be read",
+        "tests/unit/outbox_contract/test_upcasting.py::test_a_log_of_an_older_version_folds_to_the_same_payments",
+        "tests/test_event_schemas.py::test_each_version_still_keeps_what_it_promised_when_it_was_first_published",
+    ),
+    hazard(
+        "E7",
+        "P3",
+        "Somebody edits the log, or the disk loses part of it, and nobody notices",
+        "tests/unit/storage/test_verify_together.py::"
+        "test_a_tail_that_was_cut_off_with_its_rows_shows_only_by_a_head_that_was_kept_elsewhere",
+    ),
     hazard(
         "E8",
         "P7",
@@ -296,7 +337,7 @@ The promises:
 - **P3** What a call returned survives any crash, and every unfinished payment goes on by itself.
 - **P4** One idempotency key is one payment.
 - **P5** Amounts add up: what is refunded or may be stays within what is captured, and that within the authorized.
-- **P6** Every event is there to be delivered, in order per payment, under an id that never changes.
+- **P6** Every event is delivered, at least once, in order per payment, under an id that never changes.
 - **P7** One bad part stays one bad part.
 - **P8** No card number and no security code is kept anywhere.
 

@@ -18,14 +18,24 @@ from aegispay import (
     CaptureSupport,
     Card,
     ChargeRequest,
+    ConsoleSink,
     Customer,
+    DeadLetter,
     Declined,
+    Distribution,
     EngineHealth,
+    EngineMetrics,
+    ErasureRecord,
+    ErasureReport,
     Event,
+    EventTransaction,
+    EventType,
     Gateway,
     GatewayContract,
     GatewayHealth,
+    GroupBy,
     IdempotencyConflictError,
+    JsonLinesSink,
     LookupAuthority,
     MemoryStore,
     Money,
@@ -36,12 +46,26 @@ from aegispay import (
     PaymentPage,
     PaymentState,
     Reason,
+    RetrySchedule,
     RoutingStrategy,
     SimulatedGateway,
     SqliteStore,
+    StatisticsRow,
     StoredEvent,
+    SubscriberKind,
+    Subscription,
+    SubscriptionState,
+    SubscriptionStatus,
     Upi,
     ValidationError,
+    WebhookAttempt,
+    WebhookEndpoint,
+    WebhookReplay,
+    WebhookStatus,
+    cloud_event,
+    fan_out,
+    new_webhook_secret,
+    public_event,
 )
 from aegispay.testing import run_virtual, running_clock
 
@@ -116,6 +140,49 @@ async def operate(aegis: AegisPay, gateway: Gateway) -> None:
     assert_type(await aegis.health(), EngineHealth)
     assert_type((await aegis.supervision_tree()).render(), str)
     assert_type(await aegis.unpark_payment("pay_1", operator="mira"), Payment)
+
+
+async def mail(event: StoredEvent) -> None:
+    assert_type(event.event_id, str)
+    assert_type(public_event(event), dict[str, Any])
+    assert_type(cloud_event(event, merchant="shop"), dict[str, Any])
+
+
+def count(event: StoredEvent, transaction: EventTransaction) -> None:
+    transaction.execute("INSERT INTO sales VALUES (?, ?)", (event.payment_id, event.version))
+
+
+async def hand_on(aegis: AegisPay) -> None:
+    handed = await aegis.subscribe("payment.*", mail, name="mailer", from_="start", retry=RetrySchedule())
+    assert_type(handed, Subscription)
+    await aegis.subscribe([EventType.PAYMENT_SUCCEEDED], count, name="sales", transactional=True, setup=["CREATE …"])
+    await aegis.subscribe("*", fan_out(ConsoleSink(), JsonLinesSink("events.jsonl")), name="lines", from_=7)
+    for each in await aegis.subscriptions():
+        assert_type(each, SubscriptionStatus)
+        assert_type(each.state, SubscriptionState)
+        assert_type(each.kind, SubscriberKind)
+    for letter in await aegis.dead_letters("mailer"):
+        assert_type(letter, DeadLetter)
+        await aegis.replay_dead_letter("mailer", letter.event_id, operator="mira")
+    await aegis.add_webhook_endpoint(
+        WebhookEndpoint(name="shop", url="https://shop.example.com", secrets=[new_webhook_secret()])
+    )
+    for endpoint in await aegis.webhook_endpoints():
+        assert_type(endpoint, WebhookStatus)
+    log = await aegis.webhook_log("shop")
+    assert_type(log.attempts, tuple[WebhookAttempt, ...])
+    assert_type(await aegis.replay_webhook("shop", since=7, operator="mira"), WebhookReplay)
+
+
+async def look_back(aegis: AegisPay) -> None:
+    assert_type(await aegis.export_payment("pay_1"), dict[str, Any])
+    for row in await aegis.statistics(["state", GroupBy.GATEWAY], merchant="shop"):
+        assert_type(row, StatisticsRow)
+    assert_type(await aegis.erase_customer("c", operator="mira", reason="asked"), ErasureReport)
+    assert_type(await aegis.erasures(), tuple[ErasureRecord, ...])
+    assert_type(aegis.latest_metrics(), EngineMetrics)
+    for call in (await aegis.metrics()).calls:
+        assert_type(call.latency, Distribution)
 
 
 def look_at(payment: Payment) -> str:

@@ -27,6 +27,16 @@ async def wrong_requests(aegis: AegisPay) -> None:
     await aegis.unpark_payment("pay_1", "mira")  # type: ignore[call-arg]
 
 
+async def wrong_questions(aegis: AegisPay) -> None:
+    await aegis.subscribe("payment.*", print)  # type: ignore[call-arg]
+    await aegis.subscribe("payment.*", print, name="m", from_="beginning")  # type: ignore[arg-type]
+    await aegis.subscribe(7, print, name="m")  # type: ignore[arg-type]
+    await aegis.drop_dead_letter("m", "pay_1-1", operator="mira")  # type: ignore[call-arg]
+    await aegis.add_webhook_endpoint("https://shop.example.com")  # type: ignore[arg-type]
+    await aegis.statistics("state", country="DE")  # type: ignore[call-arg]
+    await aegis.erase_customer("c")  # type: ignore[call-arg]
+
+
 def wrong_engines() -> None:
     AegisPay(42)  # type: ignore[arg-type]
     AegisPay("payments.db", [])  # type: ignore[call-arg]

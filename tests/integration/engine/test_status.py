@@ -10,6 +10,7 @@ from aegispay import AegisPay, AegisPayConfig, ConfigurationError, MemoryStore, 
 from aegispay.errors import EngineFailedError
 from aegispay.status.file import read_status, status_path
 from aegispay.storage.sqlite import SqliteStore
+from tests.integration.command import TIMEOUT_S
 from tests.integration.engine.rig import order
 
 QUICK = AegisPayConfig(status_interval_s=0.005)
@@ -21,10 +22,11 @@ def engine(store, config=QUICK):
 
 async def status_until(database, is_seen):
     """Read the file as often as it takes."""
-    while True:
-        status = (await asyncio.to_thread(read_status, database)).status
-        if status is not None and is_seen(status):
-            return status
+    async with asyncio.timeout(TIMEOUT_S):
+        while True:
+            status = (await asyncio.to_thread(read_status, database)).status
+            if status is not None and is_seen(status):
+                return status
 
 
 def test_it_counts_what_the_engine_counts(tmp_path):
@@ -81,7 +83,7 @@ def test_an_engine_that_lost_its_database_leaves_the_picture_to_the_one_that_has
                 loop.call_soon_threadsafe(reached.set)
 
         first._status._file.write = counted
-        await reached.wait()
+        await asyncio.wait_for(reached.wait(), TIMEOUT_S)
         seen = read_status(path).status.epoch
         await first.close()
         left = read_status(path).status.epoch

@@ -104,6 +104,28 @@ async def test_a_consumer_that_is_down_makes_a_backlog_and_no_dead_letters() -> 
         assert sorted(consumer.ids) == sorted(await log_ids(world))
 
 
+@pytest.mark.parametrize("delays_s", [(1.0, 1.0), ()])
+@virtual
+async def test_tries_while_the_consumer_is_down_use_up_none_of_an_events_tries(delays_s) -> None:
+    world, consumer = World(), Consumer()
+    async with world.engine() as aegis:
+        retry = RetrySchedule(delays_s=delays_s, jitter=0.0)
+        await aegis.subscribe("payment.initiated", consumer, name="mailer", retry=retry, concurrency=1)
+        consumer.is_down = True
+        ids = await pay(aegis, *(f"order-{number}" for number in range(10)))
+        await elapse(3_600)
+        before = await status(aegis, "mailer")
+        given_up = {letter.event_id[:-2] for letter in await aegis.dead_letters()}
+        assert before.state is SubscriptionState.PAUSED
+        # Those that showed that the consumer is down were tried before anybody knew.
+        assert given_up <= set(ids[:5])
+        assert len(given_up) == (5 if not delays_s else 0)
+        assert consumer.tried.total() > 60
+        consumer.is_down = False
+        await elapse(120)
+        assert set(ids) - {event.payment_id for event in consumer.got} == given_up
+
+
 @virtual
 async def test_one_bad_payment_is_no_outage() -> None:
     world, consumer = World(), Consumer()

@@ -123,3 +123,30 @@ def test_a_missing_event_is_named():
             await LogPages(log).at(11)
 
     asyncio.run(main())
+
+
+def test_what_was_read_before_it_had_to_forget_is_read_again():
+    async def main():
+        log = Log(3)
+        pages = LogPages(log)
+        await pages.after(0)
+        pages.forget()
+        assert (await pages.at(2)).position == 2
+        assert await positions(pages, 0) == [1, 2, 3]
+        assert log.reads == [(0, 3), (1, 1), (0, 3)]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("read", "reads"), [("after", [(0, 3), (0, 3)]), ("at", [(1, 1), (1, 1)])])
+def test_what_is_being_read_when_it_has_to_forget_is_read_again(read, reads):
+    async def main():
+        log = Log(3)
+        pages = LogPages(log)
+        reading = asyncio.ensure_future(pages.after(0) if read == "after" else pages.at(2))
+        await asyncio.sleep(0)
+        pages.forget()
+        await reading
+        assert log.reads == reads
+
+    asyncio.run(main())

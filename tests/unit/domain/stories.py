@@ -118,6 +118,10 @@ STORIES: dict[str, tuple[c.Command, ...]] = {
         _started(2, _decided(strategy_of("cost_optimised")), configuration=1, days=1),
         b.outcome(b.hard(), 2, at=b.NOW + _DAY),
     ),
+    "charged within the trace of its caller": (
+        replace(b.create(), trace="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), b.authenticate(),
+        b.start(), b.outcome(b.approved()),
+    ),
 }  # fmt: skip
 
 

@@ -73,7 +73,7 @@ def test_outgoing_requests_carry_the_current_trace_and_nothing_without_one():
 def test_nothing_is_traced_where_nobody_wants_it():
     telemetry = Telemetry()
     assert not telemetry.is_tracing
-    assert telemetry.call_started(None, "alpha", "charge", {}) is None
+    assert telemetry.call_started(None, "alpha", "charge", payment_id="pay", reference="a1", purpose="send") is None
 
 
 def test_the_engine_works_without_opentelemetry(tmp_path):

@@ -7,6 +7,7 @@ import logging
 
 from aegispay.status.file import StatusFile
 from aegispay.status.keeper import StatusKeeper
+from tests.integration.command import TIMEOUT_S
 from tests.unit.status.pictures import picture
 
 
@@ -35,7 +36,7 @@ def test_pictures_follow_each_other_and_the_last_is_taken_away(tmp_path):
     async def main():
         file = Counted(tmp_path / "payments.db", wanted=3)
         keeper = StatusKeeper(file, take, 0.001)
-        await file.reached.wait()
+        await asyncio.wait_for(file.reached.wait(), TIMEOUT_S)
         await keeper.close()
         await keeper.close()
         return file.tries
@@ -48,7 +49,7 @@ def test_a_disk_that_is_full_is_logged_once_and_tried_again(tmp_path, caplog):
     async def main():
         file = Counted(tmp_path / "payments.db", wanted=4, failing=True)
         keeper = StatusKeeper(file, take, 0.001)
-        await file.reached.wait()
+        await asyncio.wait_for(file.reached.wait(), TIMEOUT_S)
         await keeper.close()
 
     with caplog.at_level(logging.WARNING):
@@ -70,7 +71,7 @@ def test_a_picture_that_cannot_be_taken_ends_nothing(tmp_path):
             return picture()
 
         keeper = StatusKeeper(file, sometimes, 0.001)
-        await file.reached.wait()
+        await asyncio.wait_for(file.reached.wait(), TIMEOUT_S)
         await keeper.close()
 
     asyncio.run(main())

@@ -52,6 +52,11 @@ def booking(position: int, amount: object = 100) -> Progress:
     return Progress(subscriber="ledger", expected_position=position - 1, position=position, effects=effects)
 
 
+async def both(first, second) -> list:
+    """Have both written in one transaction; return what came of each."""
+    return list(await asyncio.gather(first, second, return_exceptions=True))
+
+
 def booked(store) -> list:
     return store.query("SELECT position, amount FROM booked ORDER BY position", ())
 
@@ -87,8 +92,7 @@ async def test_an_effect_that_fails_writes_nothing_and_says_why(store, tmp_path)
 @with_table
 async def test_an_effect_that_fails_is_no_matter_of_its_neighbours_in_the_transaction(store, tmp_path):
     stream = Stream()
-    bad, good = store.advance(booking(1, amount=None)), store.append(stream.create())
-    refused, version = await asyncio.gather(bad, good, return_exceptions=True)
+    refused, version = await both(store.advance(booking(1, amount=None)), store.append(stream.create()))
     assert isinstance(refused, EffectsRefusedError)
     assert version == 1
     assert len(await store.load(stream.id)) == 1
@@ -99,9 +103,22 @@ async def test_an_effect_that_takes_too_long_is_given_up_and_its_neighbours_are_
     forever = "INSERT INTO booked WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x, x FROM n"
     stuck = Progress(subscriber="ledger", expected_position=0, position=1, effects=((forever, ()),))
     stream = Stream()
-    refused, version = await asyncio.gather(store.advance(stuck), store.append(stream.create()), return_exceptions=True)
+    refused, version = await both(store.advance(stuck), store.append(stream.create()))
     assert isinstance(refused, EffectsRefusedError)
     assert f"more than {outbox.STEPS_MAX:,} steps" in str(refused)
+    assert version == 1
+    assert booked(store) == []
+    assert await store.advance(booking(1))
+
+
+@pytest.mark.parametrize(
+    "effect", [("INSERT INTO booked VALUES (1, zeroblob(?))", (2_000_000,)), (BOOK, (1, "x" * 2_000_000))]
+)
+@with_table
+async def test_an_effect_that_is_too_large_is_refused_and_its_neighbours_are_written(store, tmp_path, effect):
+    large = Progress(subscriber="ledger", expected_position=0, position=1, effects=(effect,))
+    refused, version = await both(store.advance(large), store.append(Stream().create()))
+    assert isinstance(refused, EffectsRefusedError)
     assert version == 1
     assert booked(store) == []
     assert await store.advance(booking(1))

@@ -11,8 +11,10 @@ import pytest
 from aegispay import SqliteStore
 from aegispay.delivery_errors import CustomerBusyError
 from aegispay.errors import CommitUnknownError, CorruptStoreError, StoreUnavailableError
+from aegispay.ports import Delivery, DeliveryState, Parking, Progress, Subscriber, SubscriberKind
 from aegispay.storage.sealing import repeatable_entropy
 from aegispay.storage.verify import verify
+from tests import builders as b
 from tests.contracts.stores import APPROVE, CHARGE, StillClock, Stream, write
 from tests.unit.storage.disk import Faults, on_disk
 from tests.unit.storage.test_migrations import version_1
@@ -59,6 +61,32 @@ def test_neither_the_data_nor_its_key_is_in_any_byte_of_any_file(tmp_path):
 
     on_disk(path, scenario)
     assert verify(path).problems == ()
+
+
+def test_what_was_said_about_the_customer_in_other_tables_is_in_no_byte_either(tmp_path):
+    path = tmp_path / "payments.db"
+
+    async def scenario(store):
+        stream = ada()
+        await write(store, stream, steps=(CHARGE, APPROVE))
+        await store.park(Parking(payment_id=stream.id, cause="hook list: Lovelace", parked_at=b.NOW))
+        await store.add_subscriber(Subscriber(name="mailer", kind=SubscriberKind.HANDLER, position=0, since=b.NOW))
+        dead = Delivery(
+            subscriber="mailer",
+            position=1,
+            payment_id=stream.id,
+            state=DeliveryState.DEAD,
+            error="KeyError: ada@example",
+        )
+        await store.advance(Progress(subscriber="mailer", expected_position=0, position=1, put=(dead,)))
+        found = everything(path)
+        assert b"Lovelace" in found
+        assert b"ada@example" in found
+        await store.unpark(stream.id)
+        await erase(store)
+        assert not any(word in everything(path) for word in PERSONAL)
+
+    on_disk(path, scenario)
 
 
 def test_one_of_many_customers_leaves_no_copy_behind_and_takes_nobody_along(tmp_path):

@@ -48,7 +48,8 @@ def test_an_empty_file_becomes_todays_schema_marked_as_ours(tmp_path):
         assert database.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
         assert tables(database) == {
             "events", "payments", "parking", "recoveries", "gateways", "webhook_inbox", "meta", "marks",
-            "configurations", "subscribers", "deliveries", "webhook_attempts", "sqlite_sequence", "customer_keys", "erasures",
+            "configurations", "subscribers", "deliveries", "webhook_attempts", "sqlite_sequence",
+            "customer_keys", "erasures",
         }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ _KNOWN = (
     "fingerprint", "state", "version", "created_at", "updated_at", "expires_at", "attempts", "operations", "incidents",
     "authorized_minor", "captured_minor", "refunded_minor", "charged_back_minor", "chargebacks", "refundable_minor",
     "capturable_minor", "is_expiry_announced", "action", "is_cancel_requested", "is_parked", "in_doubt", "failure",
-    "retry", "added_metadata", "judgements", "risk_score",
+    "retry", "added_metadata", "judgements", "risk_score", "trace",
 )  # fmt: skip
 """What a reader of a payment can see, however it is kept inside."""
 
