@@ -32,6 +32,7 @@ async def test_after_its_last_try_an_event_is_a_dead_letter_that_says_why() -> N
         assert (letter.subscriber, letter.event_id, letter.tries) == ("mailer", f"{payment_id}-2", 3)
         assert letter.error == "ConnectionError: not now"
         assert letter.failed_at is not None
+        assert letter.stored is not None
         assert (letter.failed_at - letter.stored.recorded_at).total_seconds() == pytest.approx(2.0, abs=0.1)
         assert letter == await aegis.dead_letter("mailer", f"{payment_id}-2")
         found = await status(aegis, "mailer")
@@ -123,7 +124,7 @@ async def test_pages_of_dead_letters_follow_each_other() -> None:
         everything = await aegis.dead_letters()
         assert [each.subscriber for each in everything] == ["a"] * 3 + ["b"] * 3
         first = await aegis.dead_letters(limit=4)
-        rest = await aegis.dead_letters(limit=4, after=(first[-1].subscriber, first[-1].stored.position))
+        rest = await aegis.dead_letters(limit=4, after=(first[-1].subscriber, first[-1].position))
         assert first + rest == everything
         assert await aegis.dead_letters("b") == everything[3:]
 

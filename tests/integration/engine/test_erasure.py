@@ -9,10 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aegispay import AegisPay, BlockingAegisPay, EngineClosedError, SimulatedGateway, SqliteStore, ValidationError
+from aegispay.clock import SystemClock
 from aegispay.delivery_errors import CustomerBusyError, ErasureUnfinishedError
+from aegispay.domain.outcome import Declined, DeclineKind, Reason
 from aegispay.errors import IdempotencyConflictError, StoreUnavailableError
+from aegispay.hooks import ManualReview
 from aegispay.storage.verify import verify
-from tests.integration.engine.rig import World, order, virtual
+from tests.integration.engine.rig import Adapter, World, order, virtual
 
 WHO = {
     "id": "cust-1",
@@ -205,7 +208,8 @@ def test_on_disk_no_byte_is_left_and_the_next_engine_knows_nothing(tmp_path):
             refused = await aegis.pay(**ada("order-3", payment_method={"type": "card", "token": "tok_declined"}))
             assert refused.state.value == "failure"
             report = await aegis.erase_customer("cust-1", **ASKED)
-            assert (report.payments, report.events) == (3, 3)
+            # The refused one has two events with words of the gateway.
+            assert (report.payments, report.events, report.plain_events) == (3, 5, 0)
             assert not any(word in everything(path) for word in PERSONAL)
         async with AegisPay(path, gateways=[SimulatedGateway("alpha")]) as aegis:
             for key in ("order-1", "order-2", "order-3"):
@@ -292,3 +296,42 @@ def test_any_history_shows_exactly_the_customers_who_were_not_erased(steps):
         await engine.close()
 
     scenario()
+
+
+class Talkative(Adapter):
+    """A gateway that repeats the customer's name, wherever it may say something."""
+
+    def __init__(self):
+        said = f"no funds for {WHO['name']}"
+        super().__init__(
+            Declined(kind=DeclineKind.HARD, reason=Reason.STOLEN_CARD, message=said), clock=SystemClock(), name="alpha"
+        )
+
+
+def test_no_word_of_hooks_gateways_or_callers_is_left_on_disk(tmp_path):
+    path = tmp_path / "payments.db"
+
+    async def scenario():
+        aegis = AegisPay(path, gateways=[Talkative(), SimulatedGateway("beta")])
+
+        @aegis.hooks.error_handler(is_quick=True)
+        def handler(context):
+            return ManualReview(f"ask {context.payment.request.customer.name}")
+
+        async with aegis:
+            failed = await aegis.pay(**ada(gateway="alpha"))
+            assert failed.incidents[0].detail.endswith("ask Ada Lovelace")
+            held = await aegis.pay(**ada("order-2", gateway="beta", capture="manual"))
+            await aegis.cancel_payment(held.id, reason="Ada Lovelace changed her mind")
+            paid = await aegis.pay(**ada("order-3", gateway="beta"))
+            await aegis.refund_payment(paid.id, idempotency_key="r", reason="Ada Lovelace is unhappy")
+            report = await aegis.erase_customer("cust-1", **ASKED)
+            assert (report.payments, report.plain_events) == (3, 0)
+            assert not any(word in everything(path) for word in PERSONAL)
+            failed = await aegis.get_payment(failed.id)
+            assert (failed.incidents[0].reason, failed.incidents[0].detail) == (Reason.REVIEW_WANTED, "")
+            assert (failed.failure.reason, failed.failure.message) == (Reason.STOLEN_CARD, "")
+        assert not any(word in everything(path) for word in PERSONAL)
+
+    asyncio.run(scenario())
+    assert verify(path).problems == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from aegispay import MemoryStore
 from aegispay.domain.deliveries.schedule import RetrySchedule
@@ -27,7 +28,7 @@ class SetClock:
 class Set(World):
     def __init__(self):
         super().__init__()
-        self.clock = SetClock(self.clock)
+        self.clock: Any = SetClock(self.clock)
         self.store = MemoryStore(clock=self.clock)
 
 

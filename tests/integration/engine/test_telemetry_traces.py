@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from opentelemetry import trace
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, Sampler
 from opentelemetry.trace import StatusCode
 
 from aegispay import AegisPay, AegisPayConfig, IdempotencyConflictError, NotProcessed, Reason
 from aegispay.actors.payment_messages import SubmitPayment
 from aegispay.domain.ids import derive_payment_id
 from aegispay.hooks import Allow
+from aegispay.observability.telemetry import Telemetry
 from aegispay.observability.tracing import trace_id_of
 from aegispay.ports.tracing import outgoing_headers
-from tests.builders import request
+from tests.builders import after, create, request
 from tests.integration.engine.rig import Adapter, World, approval, order, virtual
 from tests.integration.engine.traced import Recording, behind, hex_id, id_of, parent_of
 
@@ -231,6 +233,47 @@ async def test_an_unsampled_payment_keeps_its_trace_id_and_makes_no_spans():
     assert recording.spans == []
     assert payment.trace is not None
     assert payment.trace.endswith("-00") or payment.trace.endswith("-02")
+
+
+class Counting(Sampler):
+    """Samples nothing, and knows how often it was asked."""
+
+    asked = 0
+
+    def should_sample(self, *arguments, **keywords):
+        self.asked += 1
+        return ALWAYS_OFF.should_sample(*arguments, **keywords)
+
+    def get_description(self):
+        return "counting"
+
+
+@virtual
+async def test_whether_a_payment_is_sampled_is_asked_once_and_not_again_for_anything_it_does():
+    world, sampler, delivered = World(), Counting(), asyncio.Event()
+
+    async def handler(event):
+        delivered.set()
+
+    async with engine(world, Recording(sampler=sampler)) as aegis:
+        await aegis.subscribe("payment.refund_succeeded", handler, name="mailer")
+        payment = await aegis.pay(**order())
+        await aegis.refund_payment(payment.id, idempotency_key="refund-1")
+        await delivered.wait()
+    assert sampler.asked == 1
+
+
+def test_a_commit_that_failed_is_noted_with_its_kind_of_error():
+    recording = Recording()
+    telemetry = Telemetry(recording.export)
+    span = telemetry.begin("pay", {})
+    payment = after(replace(create(), trace=span.traceparent))
+    telemetry.command_began(payment.id, span)
+    telemetry.commit_started(payment).end(error="FencedError")
+    telemetry.commit_started(payment).end()
+    span.end()
+    notes = [(note.name, dict(note.attributes)) for note in recording.one("pay").events]
+    assert notes == [("commit failed", {"error.type": "FencedError"}), ("commit (initiated)", {})]
 
 
 @virtual

@@ -267,3 +267,50 @@ def test_subscriptions_without_an_event_loop(tmp_path):
         aegis.unsubscribe("mailer", forget=True)
         assert aegis.subscriptions() == ()
     assert got == [1, 2, 3, 4]
+
+
+def test_a_handler_that_ends_while_the_log_is_read_has_its_statements_written_before_the_next_one_reads(tmp_path):
+    path, teller, began = tmp_path / "payments.db", Teller(3), threading.Event()
+
+    def before(event, transaction) -> None:
+        # It goes on until somebody reads the log, and has ended when they have read it.
+        began.set()
+        assert reading.wait(60)
+
+    def bend(store) -> None:
+        read_all = store.read_all
+
+        async def read(**arguments):
+            found = await read_all(**arguments)
+            if began.is_set():
+                called = len(teller.calls)
+                reading.set()
+                while len(ended) < called:
+                    await asyncio.to_thread(lambda: None)
+                for _ in range(10):
+                    await asyncio.to_thread(lambda: None)
+                reading.clear()
+            return found
+
+        store.read_all = read
+
+    reading, ended = threading.Event(), []
+    teller.before = before
+
+    def handle(event, transaction) -> None:
+        teller(event, transaction)
+        ended.append(event.event_id)
+
+    async def main() -> None:
+        store = SqliteStore(path)
+        bend(store)
+        async with AegisPay(store, gateways=[SimulatedGateway("alpha")]) as aegis:
+            await aegis.subscribe("*", handle, name="teller", transactional=True, setup=TABLES)
+            for number in range(3):
+                await aegis.pay(**order(f"order-{number}"))
+            await teller.wait()
+            await aegis.unsubscribe("teller")
+
+    asyncio.run(main())
+    check(path, 3)
+    assert len(teller.calls) == 12

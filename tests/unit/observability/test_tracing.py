@@ -76,6 +76,20 @@ def test_nothing_is_traced_where_nobody_wants_it():
     assert telemetry.call_started(None, "alpha", "charge", payment_id="pay", reference="a1", purpose="send") is None
 
 
+def test_an_sdk_that_is_set_up_later_is_found(tmp_path):
+    program = (
+        "from opentelemetry import trace\n"
+        "from opentelemetry.sdk.trace import TracerProvider\n"
+        "from aegispay.observability.otel import OpenTelemetry\n"
+        "export = OpenTelemetry()\n"
+        "print(export.is_tracing)\n"
+        "trace.set_tracer_provider(TracerProvider(shutdown_on_exit=False))\n"
+        "print(export.is_tracing, export.start('pay', {}).is_recorded)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("False\nTrue True\n", "")
+
+
 def test_the_engine_works_without_opentelemetry(tmp_path):
     program = (
         "import sys; sys.modules['opentelemetry'] = None\n"

@@ -13,9 +13,11 @@ from aegispay.domain.event_codec import ADAPTERS, CLASSES
 from aegispay.domain.event_type import EventType
 from aegispay.domain.events import (
     ActionRequired,
+    CancelRequested,
     HookJudged,
     IncidentClosed,
     IncidentOpened,
+    PaymentCancelled,
     PaymentEnriched,
     PaymentFailed,
     PaymentInitiated,
@@ -141,7 +143,10 @@ def paths(fields):
 def test_nothing_that_erasing_a_customer_takes_away_is_published():
     taken = [(made, path) for made, fields in PERSONAL.items() for path in paths(fields)]
     assert len(taken) >= 10
-    assert [path for made, path in taken if not is_hidden(hidden_fields(made), path)] == []
+    shown = [(made, path) for made, path in taken if not is_hidden(hidden_fields(made), path)]
+    assert shown == [(CancelRequested, "reason"), (PaymentCancelled, "reason")]
+    for made, _ in shown:
+        assert public_event(stored(made(at=b.NOW, reason=PRIVATE)))["data"] == {"reason": "requested"}
 
 
 def test_what_is_kept_back_would_be_published_otherwise(monkeypatch):

@@ -10,8 +10,10 @@ import pytest
 
 from aegispay import SqliteStore
 from aegispay.delivery_errors import CustomerBusyError
+from aegispay.domain.notification import Notification, NotificationKind
+from aegispay.domain.outcome import Declined, DeclineKind, Reason
 from aegispay.errors import CommitUnknownError, CorruptStoreError, StoreUnavailableError
-from aegispay.ports import Delivery, DeliveryState, Parking, Progress, Subscriber, SubscriberKind
+from aegispay.ports import Delivery, DeliveryState, InboxEntry, Parking, Progress, Subscriber, SubscriberKind
 from aegispay.storage.sealing import repeatable_entropy
 from aegispay.storage.verify import verify
 from tests import builders as b
@@ -284,6 +286,57 @@ def damaged(path, statement):
 def test_the_auditor_names_a_key_that_is_missing_or_damaged(tmp_path, statement, problem):
     damaged(tmp_path / "payments.db", statement)
     assert f"{problem} cannot be read" in verify(tmp_path / "payments.db").problems
+
+
+CLOSED = "event {} of {}: customer key {} does not open what it sealed: the personal data cannot be read"
+
+
+@pytest.mark.parametrize(
+    ("statement", "numbers"),
+    [
+        ("UPDATE customer_keys SET secret = randomblob(32) WHERE id = 2", (2,)),
+        (
+            "WITH other AS MATERIALIZED (SELECT id, secret FROM customer_keys) UPDATE customer_keys AS mine "
+            "SET secret = other.secret FROM other WHERE other.id <> mine.id",
+            (1, 2),
+        ),
+    ],
+    ids=["another secret", "secrets swapped"],
+)  # fmt: skip
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_auditor_names_a_key_that_opens_nothing(tmp_path, statement, numbers, workers):
+    path = tmp_path / "payments.db"
+    damaged(path, statement)
+    found = verify(path, workers=workers).problems
+    assert found == tuple(CLOSED.format(number, ada(number).id, number) for number in numbers)
+
+
+def test_the_auditor_names_an_erasure_that_is_not_on_record(tmp_path):
+    path = tmp_path / "payments.db"
+    damaged(path, "UPDATE customer_keys SET is_erased = 1, secret = zeroblob(32) WHERE id = 2")
+    assert verify(path).problems == ("customer key 2 is erased, but no erasure of customer 'cust-2' is on record",)
+
+
+@pytest.mark.parametrize("is_last_try", [False, True], ids=["taken in", "given up"])
+def test_the_inbox_keeps_no_words_of_what_it_need_not_tell_any_more(tmp_path, is_last_try):
+    path = tmp_path / "payments.db"
+    outcome = Declined(kind=DeclineKind.HARD, reason=Reason.STOLEN_CARD, code="43", message="no funds for Ada Lovelace")
+    now = StillClock().now()
+    told = Notification(id="n-1", kind=NotificationKind.CHARGE, reference="r", outcome=outcome)
+
+    async def scenario(store):
+        await store.receive(InboxEntry(gateway="alpha", notification=told, digest="d", received_at=now, due_at=now))
+        assert [each.notification for each in await store.inbox_due(now, limit=9)] == [told]
+        if is_last_try:
+            await store.inbox_postpone("alpha", "n-1", due_at=None)
+        else:
+            await store.inbox_merged("alpha", "n-1")
+        await erase(store)
+
+    on_disk(path, scenario)
+    assert b"Lovelace" not in everything(path)
+    assert b"stolen_card" in everything(path)
+    assert verify(path).problems == ()
 
 
 @pytest.mark.parametrize(

@@ -70,13 +70,14 @@ EVENTS = {
     "parked": e.PaymentParked(at=b.NOW, cause="hook list wants a review: moriarty"),
     "risk": failed(Reason.RISK_REFUSED, "list: moriarty"),
     "validation": failed(Reason.VALIDATION_REFUSED, "crm: Sherlock again"),
+    "a gateway's words": failed(Reason.DO_NOT_HONOR, "declined, Sherlock"),
 }
 NOT_PERSONAL = {
     "an id and a token": initiated(metadata={}),
     "a wallet": initiated(payment_method={"type": "wallet", "provider": "paypal", "token": "tok"}, metadata={}),
     "an empty enrichment": e.PaymentEnriched(at=b.NOW, hook="crm"),
     "a verdict without words": judged(""),
-    "a gateway's words": failed(Reason.DO_NOT_HONOR, "declined"),
+    "a failure without words": failed(Reason.DO_NOT_HONOR, ""),
     "an authentication": e.PaymentAuthenticated(at=b.NOW),
 }
 
