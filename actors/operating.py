@@ -57,7 +57,8 @@ async def operate(desk: Desk, message: Operate) -> Payment:
     payment = desk.existing()
     amount_minor = _amount(payment, message)
     reference = operation_id(payment.id, message.kind, message.key)
-    if payment.find_operation(reference) is None and payment.approved_attempt is not None:
+    is_known = payment.find_operation(reference) is not None
+    if not is_known and payment.approved_attempt is not None:
         _check_contract(desk, payment, message, amount_minor)
         if desk.services.hooks.looks_at_transactions:
             await look_at_transaction(desk, message, amount_minor)
@@ -76,6 +77,8 @@ async def operate(desk: Desk, message: Operate) -> Payment:
             reason=message.reason,
         )
     )
+    if is_known:
+        desk.services.telemetry.repeated(is_same=rejection is not Rejection.OPERATION_ID_USED_FOR_ANOTHER_REQUEST)
     if rejection is Rejection.OPERATION_ID_USED_FOR_ANOTHER_REQUEST:
         raise _conflict(payment, reference, message, amount_minor)
     if rejection is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -52,6 +53,7 @@ class PaymentServices:
         recovered: called when a payment that was interrupted has survived what it was doing then.
         hooks: asks and tells hooks.
         telemetry: counts and traces.
+        source: of randomness that nobody can guess, unless a test has seeded it.
     """
 
     store: EventStore
@@ -70,6 +72,7 @@ class PaymentServices:
     recovered: Callable[[str], None]
     hooks: HookRunner
     telemetry: Telemetry
+    source: random.Random
 
     def now(self) -> datetime:
         """Return the wall clock."""

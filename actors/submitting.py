@@ -10,6 +10,7 @@ from aegispay.actors.payment_messages import SubmitPayment
 from aegispay.actors.services import apply
 from aegispay.domain import commands as c
 from aegispay.domain.draft import Draft
+from aegispay.domain.fingerprints import ERASED_SALT, is_same_request, without_personal
 from aegispay.domain.payment import Payment
 from aegispay.domain.request import differing_fields
 from aegispay.domain.state import PaymentState
@@ -24,14 +25,19 @@ async def submit(desk: Desk, message: SubmitPayment) -> Payment:
         await _check_new(desk, message)
     additions = await _additions(desk, message)
     known = desk.payment
-    if known is not None and known.fingerprint != message.fingerprint:
-        fields = differing_fields(known.request, message.request)
+    if known is not None and not is_same_request(known, message.request, message.fingerprint):
+        is_erased = known.fingerprint_salt == ERASED_SALT
+        asked = without_personal(message.request) if is_erased else message.request
+        fields = differing_fields(known.request, asked)
+        desk.services.telemetry.repeated(is_same=False)
         raise IdempotencyConflictError(payment_id=desk.id, fields=fields)
     draft = desk.draft()
     if known is None:
         # Not read before: whether the stream is empty is decided by the append, which expects it to be.
         apply(draft, _create(desk, message))
         judging.enrich(desk, draft, additions)
+    else:
+        desk.services.telemetry.repeated(is_same=True)
     if message.process:
         await begin(desk, draft)
     return await desk.commit(draft)
@@ -90,6 +96,7 @@ def _create(desk: Desk, message: SubmitPayment) -> c.CreatePayment:
         at=now,
         request=message.request,
         fingerprint=message.fingerprint,
+        fingerprint_salt=None if message.request.customer is None else f"{desk.services.source.getrandbits(128):032x}",
         expires_at=expires_at,
         trace=message.trace if is_traceparent(message.trace) else None,
     )

@@ -18,7 +18,7 @@ from aegispay.errors import FencedError, StoreError, StoreUnavailableError
 from aegispay.outbox.choosing import Chooser
 from aegispay.outbox.definition import Definition, DeliveryContext
 from aegispay.outbox.judging import Judge
-from aegispay.outbox.lanes import Job
+from aegispay.outbox.lanes import Job, Unreadable
 from aegispay.outbox.log_pages import LogPages
 from aegispay.outbox.opening import SupersededError, open_books
 from aegispay.outbox.running import Delivered, Disabled, Failed, Outcome, Runner, kind_of, said_of
@@ -124,7 +124,8 @@ class SubscriberActor(Actor):
                 reply = sum(self._judge.ledger.redeliver(each, self._now()) for each in events)
                 await self._save_surely()
             case Forget(payment_ids):
-                reply = await self._forget(payment_ids)
+                await self._forget(payment_ids)
+                reply = None
             case SetDisabled(cause):
                 await self._set_disabled(cause)
                 reply = None
@@ -220,6 +221,10 @@ class SubscriberActor(Actor):
     async def _commit(self, job: Job, context: DeliveryContext, effects: tuple[Effect, ...]) -> None:
         """Write a transactional subscriber's statements and its position as one."""
         ledger = self._judge.ledger
+        if not ledger.is_next(job):
+            # The position could not tell that it was delivered, and a crash would have it done twice.
+            ledger.given_back(job, self._now())
+            return
         progress = ledger.progress(delivered=job, effects=effects)
         assert progress is not None
         try:
@@ -251,16 +256,26 @@ class SubscriberActor(Actor):
             self._wake()
 
     async def _start(self) -> None:
-        while (job := self._chooser.next_job(self._now())) is not None:
+        while not self._must_commit_first() and (job := self._chooser.next_job(self._now())) is not None:
             try:
                 stored = job.stored or await self._services.log.at(job.position)
             except StoreError:
                 self._judge.ledger.given_back(job, self._now())
                 raise
+            if isinstance(stored, Unreadable):
+                self._judge.unreadable(job, stored, self._now())
+                continue
             context = DeliveryContext(subscriber=self._definition.name, stored=stored, tries=job.tries)
             if self._definition.kind is SubscriberKind.TRANSACTIONAL:
                 context.transaction = EventTransaction(self._services.store)
             self._runner.start(job, context)
+
+    def _must_commit_first(self) -> bool:
+        """Whether a transactional handler has ended whose statements are not written: the next one must see them."""
+        if self._definition.kind is not SubscriberKind.TRANSACTIONAL or not self._ended:
+            return False
+        self._wake()
+        return True
 
     # --- writing it down ----------------------------------------------------------------------------
 

@@ -241,6 +241,7 @@ class Assembly:
             recovered=self._recovered,
             hooks=self.hooks,
             telemetry=self.telemetry,
+            source=self._random,
         )
         self.charging = charging = Charging(services)
         asking = Asking(services)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from aegispay.errors import FieldError, RequestError, StoreError, ValidationError
+from datetime import datetime
+
+from aegispay.errors import CorruptStoreError, FieldError, RequestError, StoreError, ValidationError
 
 
 class DuplicateSubscriberError(RequestError):
@@ -34,6 +36,30 @@ class CursorAheadError(StoreError):
         self.position = position
         self.end = end
         super().__init__(f"{subscriber} has read up to position {position}, but the log ends at {end}")
+
+
+class UnreadableEventError(CorruptStoreError):
+    """An event in the log cannot be read: it is damaged, its key is missing, or a newer version wrote it.
+
+    Attributes:
+        position: in the log. payment_id, version: whose event, and which of its events.
+        event_type: as it is kept. recorded_at: when it was committed; ``None`` when that is damaged too.
+    """
+
+    def __init__(
+        self, why: str, *, position: int, payment_id: str, version: int, event_type: str, recorded_at: datetime | None
+    ) -> None:
+        self.position = position
+        self.payment_id = payment_id
+        self.version = version
+        self.event_type = event_type
+        self.recorded_at = recorded_at
+        super().__init__(f"event {position} (version {version} of {payment_id}) cannot be read: {why}")
+
+    @property
+    def event_id(self) -> str:
+        """The event's stable id."""
+        return f"{self.payment_id}-{self.version}"
 
 
 class DeadLetterNotFoundError(RequestError):

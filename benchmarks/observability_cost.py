@@ -97,7 +97,7 @@ WAYS: dict[str, Callable[[], Way]] = {
 }
 
 
-async def observability_cost(seed: int = 7, rounds: int = 15, turn: int = 400) -> None:
+async def observability_cost(seed: int = 7, rounds: int = 40, turn: int = 200) -> None:
     ways = {name: make() for name, make in WAYS.items()}
     source = random.Random(seed)
     async with contextlib.AsyncExitStack() as stack:
@@ -157,13 +157,13 @@ def conditions() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--rounds", type=int, default=15, help="turns of each way; the results are their medians")
+    parser.add_argument("--rounds", type=int, default=40, help="turns of each way; the results are their medians")
     parser.add_argument("--quick", action="store_true", help="few and short turns, to see that it works")
     options = parser.parse_args()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     say("observability", conditions())
-    rounds, turn = (3, 200) if options.quick else (options.rounds, 400)
+    rounds, turn = (3, 100) if options.quick else (options.rounds, 200)
     asyncio.run(observability_cost(options.seed, rounds, turn))
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import Any, Unpack
 
 from aegispay.api.life import EngineLife, checked_id, no_payment
+from aegispay.domain.card_data import shown
+from aegispay.errors import FieldError, ValidationError
 from aegispay.export import export_history
 from aegispay.export_format import to_document
 from aegispay.fields import StatisticsFilters
@@ -28,9 +30,12 @@ class AuditMethods(EngineLife):
 
         Raises:
             PaymentNotFoundError: there is no such payment.
+            ValidationError: `personal` is neither true nor false.
             CorruptStoreError: its events cannot be read, or do not fit together.
         """
         self._open_assembly()
+        if not isinstance(personal, bool):
+            raise ValidationError([FieldError("personal", "use True or False", shown(personal))], hint="Correct it.")
         records = await self._store.records(checked_id(payment_id))
         if not records:
             raise no_payment(payment_id)

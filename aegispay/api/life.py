@@ -16,7 +16,7 @@ from aegispay.config import AegisPayConfig
 from aegispay.domain.card_data import shown
 from aegispay.domain.ids import is_payment_id
 from aegispay.domain.payment import Payment
-from aegispay.errors import EngineClosedError, EngineFailedError, PaymentNotFoundError
+from aegispay.errors import EngineClosedError, EngineFailedError, FieldError, PaymentNotFoundError, ValidationError
 from aegispay.history import rebuild
 from aegispay.hooks.hook import Hook
 from aegispay.hooks.registry import Hooks
@@ -53,6 +53,8 @@ class EngineLife:
             raise TypeError(f"config: pass an AegisPayConfig, not {type(config).__name__}")
         if not isinstance(gateways, Iterable):
             raise TypeError(f"gateways: pass a list of gateways, not {type(gateways).__name__}")
+        if telemetry is not None and not all(hasattr(telemetry, name) for name in ("start", "current", "observe")):
+            raise TypeError(f"telemetry: pass an OpenTelemetry or another Export, not {type(telemetry).__name__}")
         self._chaos = chaos
         self._clock: Clock = clock if clock is not None else SystemClock()
         if chaos is not None:
@@ -64,11 +66,9 @@ class EngineLife:
         if chaos is not None:
             self._store = chaos.store(self._store)
         self._first_gateways = tuple(self._outside(gateway) for gateway in gateways)
-        self._random = random_source if random_source is not None else random.Random()  # noqa: S311 - only jitter
+        self._random = random_source if random_source is not None else random.SystemRandom()
         self._hooks = Hooks(hooks, failing=None if chaos is None else chaos.failing)
-        self._first_webhooks = tuple(webhooks)
-        if not all(isinstance(endpoint, WebhookEndpoint) for endpoint in self._first_webhooks):
-            raise TypeError("webhooks: pass a list of WebhookEndpoints")
+        self._first_webhooks = _endpoints(webhooks)
         self._webhooks: Webhooks | None = None
         self._assembly: Assembly | None = None
         self._status: StatusKeeper | None = None
@@ -123,9 +123,9 @@ class EngineLife:
         )
         self._assembly = await assemble(assembly, self._first_gateways)
         self._webhooks = Webhooks(self._assembly.relay, self._store, self._clock)
-        for endpoint in self._first_webhooks:
-            await self._webhooks.add(endpoint, "now")
+        await self._webhooks.start(self._first_webhooks)
         await self._assembly.recover()
+        self._webhooks.check()
         self._status = keep_status(self._assembly, self._store, self._clock, self._config.status_interval_s)
 
     def _outside(self, gateway: Gateway) -> Gateway:
@@ -150,6 +150,8 @@ class EngineLife:
         assembly, self._assembly = self._assembly, None
         status, self._status = self._status, None
         try:
+            if self._webhooks is not None:
+                await self._webhooks.close()
             if assembly is not None:
                 await assembly.shut_down(EngineClosedError("the engine was closed"))
         finally:
@@ -169,6 +171,17 @@ class EngineLife:
         if isinstance(self._assembly.refusal, EngineFailedError):
             raise EngineFailedError(str(self._assembly.refusal))
         return self._assembly
+
+
+def _endpoints(given: Iterable[WebhookEndpoint]) -> tuple[WebhookEndpoint, ...]:
+    endpoints = tuple(given) if isinstance(given, Iterable) else None
+    if endpoints is None or not all(isinstance(endpoint, WebhookEndpoint) for endpoint in endpoints):
+        raise TypeError("webhooks: pass a list of WebhookEndpoints")
+    names = [endpoint.name for endpoint in endpoints]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValidationError([FieldError("webhooks", "two endpoints have one name", shown(twice))])
+    return endpoints
 
 
 def checked_id(payment_id: str) -> str:

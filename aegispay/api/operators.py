@@ -129,4 +129,3 @@ class OperatorMethods(EngineLife):
         ):
             raise WebhookRefusedError("the headers are no mapping of texts", reason=RefusedWebhook.UNREADABLE)
         return await assembly.inbox.receive(entry.gateway, headers, body)
-

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from aegispay.api.life import EngineLife
+from aegispay.domain.card_data import shown
 from aegispay.domain.deliveries.schedule import RetrySchedule
 from aegispay.domain.event_type import EventType
 from aegispay.domain.text import integer, text
+from aegispay.errors import FieldError, ValidationError
 from aegispay.log import logger
 from aegispay.outbox.dead_letters import DeadLetter, find_dead_letter, list_dead_letters
 from aegispay.outbox.definition import Start
@@ -118,11 +120,12 @@ class SubscriptionMethods(EngineLife):
             after: subscriber and position of the last one on the page before.
 
         Raises:
-            ValidationError: a limit out of its bounds.
+            ValidationError: a limit out of its bounds, or a place that is none.
             StoreError.
         """
         self._open_assembly()
         integer("limit", limit, smallest=1, largest=1_000)
+        _check_place(after)
         return await list_dead_letters(self._store, subscriber, after=after, limit=limit)
 
     async def dead_letter(self, subscriber: str, event_id: str) -> DeadLetter:
@@ -153,7 +156,7 @@ class SubscriptionMethods(EngineLife):
         """
         text("operator", operator, longest=NAME_LENGTH_MAX)
         found = await self.dead_letter(subscriber, event_id)
-        await self._open_assembly().relay.replay_dead_letter(subscriber, found.stored.position)
+        await self._open_assembly().relay.replay_dead_letter(subscriber, found.position)
         logger("aegispay.outbox").info(
             "dead_letter_replayed", subscriber=subscriber, event_id=event_id, operator=operator
         )
@@ -176,7 +179,15 @@ class SubscriptionMethods(EngineLife):
         text("operator", operator, longest=NAME_LENGTH_MAX)
         text("reason", reason, longest=_WORDS_MAX)
         found = await self.dead_letter(subscriber, event_id)
-        await self._open_assembly().relay.drop_dead_letter(subscriber, found.stored.position)
+        await self._open_assembly().relay.drop_dead_letter(subscriber, found.position)
         logger("aegispay.outbox").warning(
             "dead_letter_dropped", subscriber=subscriber, event_id=event_id, operator=operator, reason=reason
         )
+
+
+def _check_place(after: object) -> None:
+    match after:
+        case (str(), int(position)) if isinstance(after, tuple) and type(position) is int and 0 <= position < 2**63:
+            return
+    message = "use the subscriber and position of the last dead letter on the page before"
+    raise ValidationError([FieldError("after", message, shown(after))], hint="Correct after.")

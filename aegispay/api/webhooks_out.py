@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from aegispay.api.life import EngineLife
-from aegispay.domain.text import text
+from aegispay.domain.text import integer, text
 from aegispay.errors import EngineClosedError, FieldError, ValidationError
 from aegispay.log import logger
 from aegispay.outbox.definition import Start
 from aegispay.outbox.webhooks.endpoint import WebhookEndpoint
-from aegispay.outbox.webhooks.registry import WebhookLog, WebhookReplay, Webhooks, WebhookStatus
+from aegispay.outbox.webhooks.registry import WebhookLog, WebhookReplay, Webhooks, WebhookStatus, check_page
 
 _OPERATOR_MAX = 100
 _LOG_MAX = 1_000
@@ -90,10 +90,8 @@ class WebhookMethods(EngineLife):
             ValidationError: the limit is none.
             StoreError.
         """
-        if type(limit) is not int or not 1 <= limit <= _LOG_MAX:
-            raise ValidationError([FieldError("limit", f"use a whole number from 1 to {_LOG_MAX}")])
-        if before is not None and type(before) is not int:
-            raise ValidationError([FieldError("before", "use the next_cursor of the page before")])
+        integer("limit", limit, smallest=1, largest=_LOG_MAX)
+        check_page(before)
         return await self._open_webhooks().log(name, before=before, limit=limit)
 
     async def replay_webhook(

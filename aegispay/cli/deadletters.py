@@ -90,13 +90,13 @@ def list_command(
         table.columns[-1].justify = "left"
         table.columns[-1].no_wrap = False
         for letter in found:
-            kind = letter.stored.event.type.value
+            kind = _kind(letter)
             name = printable(letter.subscriber, longest=24)
             table.add_row(name, letter.event_id, kind, str(letter.tries), printable(letter.error, longest=60))
         out.print(table)
         if len(found) == limit:
             last = found[-1]
-            out.print(f"more: --after {last.subscriber}:{last.stored.position}", soft_wrap=True)
+            out.print(f"more: --after {last.subscriber}:{last.position}", soft_wrap=True)
 
 
 @deadletters_app.command("show")
@@ -112,7 +112,8 @@ def show_command(subscriber: Subscriber, event_id: EventId, database: Database =
             f"{letter.event_id} to {printable(letter.subscriber)}, tries: {letter.tries}{failed_at}", soft_wrap=True
         )
         out.print(f"error: {printable(letter.error, longest=_ERROR_SHOWN_MAX)}", soft_wrap=True)
-        out.print(json.dumps(public_event(letter.stored), indent=2), soft_wrap=True)
+        if letter.stored is not None:
+            out.print(json.dumps(public_event(letter.stored), indent=2), soft_wrap=True)
 
 
 @deadletters_app.command("replay")
@@ -197,13 +198,17 @@ def _place(after: str) -> tuple[str, int]:
     return name, int(position)
 
 
+def _kind(letter: DeadLetter) -> str:
+    return "unreadable" if letter.stored is None else letter.stored.event.type.value
+
+
 def _letter_as_json(letter: DeadLetter) -> dict[str, object]:
     return {
         "subscriber": letter.subscriber,
         "event_id": letter.event_id,
-        "type": letter.stored.event.type.value,
-        "payment_id": letter.stored.payment_id,
-        "position": letter.stored.position,
+        "type": _kind(letter),
+        "payment_id": letter.payment_id,
+        "position": letter.position,
         "tries": letter.tries,
         "error": letter.error,
         "failed_at": None if letter.failed_at is None else letter.failed_at.isoformat(),

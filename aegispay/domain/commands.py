@@ -32,12 +32,14 @@ class CreatePayment(Command):
 
     Attributes:
         trace: W3C traceparent of the call that asks, where somebody traces it.
+        fingerprint_salt: what the kept fingerprint is salted with, if it is new.
     """
 
     request: PaymentRequest
     fingerprint: str
     expires_at: datetime
     trace: str | None = None
+    fingerprint_salt: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

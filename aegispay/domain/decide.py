@@ -16,6 +16,7 @@ from aegispay.domain.decide_operation import (
     decide_request_operation,
 )
 from aegispay.domain.decide_outcome import decide_outcome, failed_like_last_attempt
+from aegispay.domain.fingerprints import is_same_request, salted
 from aegispay.domain.lapse import lapse
 from aegispay.domain.outcome import NotProcessed, Reason
 from aegispay.domain.payment import Payment
@@ -86,12 +87,13 @@ def _create(payment: Payment | None, command: c.CreatePayment) -> Decision:
             e.PaymentInitiated(
                 at=command.at,
                 request=command.request,
-                fingerprint=command.fingerprint,
+                fingerprint=salted(command.fingerprint, command.fingerprint_salt),
                 expires_at=command.expires_at,
                 trace=command.trace,
+                fingerprint_salt=command.fingerprint_salt,
             ),
         )
-    if payment.fingerprint != command.fingerprint:
+    if not is_same_request(payment, command.request, command.fingerprint):
         return Rejection.KEY_USED_FOR_ANOTHER_REQUEST
     return ()
 

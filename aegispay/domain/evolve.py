@@ -81,6 +81,7 @@ def _initiate(payment: Payment | None, event: e.PaymentInitiated, payment_id: st
         updated_at=event.at,
         expires_at=event.expires_at,
         trace=event.trace,
+        fingerprint_salt=event.fingerprint_salt,
     )
 
 

@@ -156,6 +156,7 @@ class Payment:
         retry: what the next attempt waits for, while it waits.
         added_metadata: what hooks added. judgements: what hooks decided, oldest first.
         trace: W3C traceparent of the call that created it, if that was traced.
+        fingerprint_salt: see `PaymentInitiated`.
     """
 
     id: str
@@ -184,6 +185,7 @@ class Payment:
     added_metadata: Metadata = field(default_factory=dict)
     judgements: tuple[Judgement, ...] = ()
     trace: str | None = None
+    fingerprint_salt: str | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
         """Show what one looks for first; never the payment method."""

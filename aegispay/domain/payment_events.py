@@ -13,19 +13,26 @@ from aegispay.domain.request import PaymentRequest
 from aegispay.domain.retry.step import TryAt
 from aegispay.domain.routing import RoutingDecision
 
+CANCEL_WORD = "requested"
+CANCEL_WORDS = frozenset({CANCEL_WORD, "expired", "voided", "authorization_expired"})
+"""Reasons of a cancel that the engine itself gives; any other was written by whoever asked for it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentInitiated(Event):
     """A merchant asked for a payment; the whole request is kept, tokens only.
 
     Attributes:
+        fingerprint: of the request, salted where it is about a customer.
         trace: W3C traceparent of the call that asked, where somebody traced it: later work continues that trace.
+        fingerprint_salt: ``None`` where there is none; empty after the customer was erased.
     """
 
     request: PaymentRequest
     fingerprint: str
     expires_at: datetime
     trace: str | None = None
+    fingerprint_salt: str | None = None
 
     type: ClassVar[EventType] = EventType.PAYMENT_INITIATED
 

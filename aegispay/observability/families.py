@@ -83,6 +83,7 @@ _SAMPLES: dict[str, Callable[[EngineMetrics], Samples]] = {
     s.CRASHES.name: lambda m: _by_one(m.actors.crashes),
     s.RESTARTS.name: lambda m: _by_one(m.actors.restarts),
     s.REQUESTS.name: lambda m: _alone(m.requests),
+    s.REPETITIONS.name: lambda m: _by_one(m.repetitions),
     s.DOUBTS.name: lambda m: _alone(m.doubts.payments),
     s.DOUBT_AGE.name: lambda m: _alone(m.doubts.oldest_age_s or 0.0),
     s.INCIDENTS.name: lambda m: _alone(m.incidents),

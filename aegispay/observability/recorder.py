@@ -9,7 +9,7 @@ from typing import Any
 from aegispay.domain import events as e
 from aegispay.domain.event_type import EventType
 from aegispay.domain.payment import Payment
-from aegispay.domain.state import PaymentState
+from aegispay.domain.state import OperationKind, OperationStatus, PaymentState
 from aegispay.observability import semantics as s
 from aegispay.observability.series import Attributes, Counter, Distribution, Histogram
 from aegispay.observability.snapshot import CallMetrics, CommitMetrics, EngineMetrics
@@ -26,8 +26,9 @@ _REACHED: dict[type[Any], tuple[str]] = {
     e.PaymentPartiallyRefunded: (PaymentState.PARTIALLY_REFUNDED.value,),
     e.PaymentRefunded: (PaymentState.REFUNDED.value,),
 }
+_FREQUENT: tuple[type[Any], ...] = (*_REACHED, e.AttemptStarted)
 _TYPES: dict[type[Any], tuple[str]] = {
-    kind: (kind.type.value,) for kind in (*_REACHED, e.AttemptStarted) if isinstance(kind.type, EventType)
+    kind: (kind.type.value,) for kind in _FREQUENT if isinstance(kind.type, EventType)
 }
 """Of the most frequent events; the others are asked."""
 _PROCESSING = (PaymentState.PROCESSING.value,)
@@ -46,6 +47,7 @@ class Recorder:
         self.attempts = Counter(s.ATTEMPTS)
         self.routed = Counter(s.ROUTED)
         self.events = Counter(s.EVENTS)
+        self.repetitions = Counter(s.REPETITIONS)
         self.calls = Histogram(s.CALL_DURATION)
         self.commit_duration = Histogram(s.COMMIT_DURATION)
         self.commit_size = Histogram(s.COMMIT_SIZE)
@@ -63,6 +65,8 @@ class Recorder:
             if reached is None:
                 if isinstance(event, e.AttemptStarted):
                     self._attempt(event)
+                continue
+            if isinstance(event, e.PaymentPartiallyRefunded) and not _is_first(event, payment):
                 continue
             self.payments.add(reached)
             if kind in _ENDS:
@@ -106,6 +110,7 @@ class Recorder:
             failures=_by_name(self.failures),
             retried=self.retried.read().get((), 0),
             events=_by_name(self.events),
+            repetitions=_by_name(self.repetitions),
             attempts=self.attempts.read(),
             routed=self.routed.read(),
             calls=tuple(calls),
@@ -121,3 +126,13 @@ def _by_name(counter: Counter) -> dict[str, int]:
 
 def _distributions(histogram: Histogram) -> dict[str, Distribution]:
     return {name: found for (name,), found in histogram.read().items()}
+
+
+def _is_first(refunded: e.PaymentPartiallyRefunded, payment: Payment) -> bool:
+    """Return whether nothing had been returned before: the payment is in that state already otherwise."""
+    return any(
+        operation.kind is OperationKind.REFUND
+        and operation.status is OperationStatus.SUCCEEDED
+        and operation.amount_minor == refunded.refunded_minor
+        for operation in payment.operations
+    )

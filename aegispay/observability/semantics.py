@@ -115,6 +115,9 @@ MAIL_REFUSED = _counter("aegispay.mailbox.refused", "{message}", "Messages that 
 CRASHES = _counter("aegispay.actor.crashes", "{crash}", "Crashes of actors, by supervisor.", "supervisor")
 RESTARTS = _counter("aegispay.actor.restarts", "{restart}", "Restarts of actors, by supervisor.", "supervisor")
 REQUESTS = _gauge("aegispay.requests", "{request}", "Requests of callers inside the engine now.")
+REPETITIONS = _counter(
+    "aegispay.requests.repeated", "{request}", "Requests under a known key: the same one, or a conflict.", "kind"
+)
 DOUBTS = _gauge("aegispay.doubts", "{payment}", "Payments of which something has an unknown outcome.")
 DOUBT_AGE = _gauge("aegispay.doubt.age", "s", "Age of the oldest unknown outcome; 0 when there is none.")
 DOUBT_DURATION = _histogram(
@@ -158,6 +161,7 @@ INSTRUMENTS = (
     CRASHES,
     RESTARTS,
     REQUESTS,
+    REPETITIONS,
     DOUBTS,
     DOUBT_AGE,
     DOUBT_DURATION,

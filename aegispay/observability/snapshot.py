@@ -115,6 +115,7 @@ class EngineMetrics:
         doubt_durations: how long doubts took to end, by evidence, in seconds.
         gateways: each with its breakers; of one whose actor is being restarted, nothing is known now.
         parked: payments set aside now. requests: of callers inside the engine now.
+        repetitions: requests under a key that was known: ``same``, answered as before, or ``conflict``.
     """
 
     doubts: DoubtMetrics
@@ -134,6 +135,7 @@ class EngineMetrics:
     subscribers: tuple[SubscriberMetrics, ...] = ()
     parked: int = 0
     requests: int = 0
+    repetitions: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def calls_in_flight(self) -> dict[str, int]:

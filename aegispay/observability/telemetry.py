@@ -101,6 +101,10 @@ class Telemetry:
         self.recorder.doubt_duration.record(duration_s, (evidence.value,))
         self._export.record(s.DOUBT_DURATION.name, duration_s, {"evidence": evidence.value})
 
+    def repeated(self, *, is_same: bool) -> None:
+        """A request has come under a key that was known."""
+        self.recorder.repetitions.add(("same",) if is_same else ("conflict",))
+
     def reported(self, report: Report) -> None:
         """A supervisor saw or did something: it is logged as well."""
         log_report(report)

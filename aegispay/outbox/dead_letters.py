@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from aegispay.delivery_errors import DeadLetterNotFoundError
+from aegispay.delivery_errors import DeadLetterNotFoundError, UnreadableEventError
 from aegispay.domain.card_data import shown
 from aegispay.ports import EventStore, StoredEvent
 from aegispay.ports.outbox import Delivery, DeliveryState, Progress
+
+_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,21 +18,20 @@ class DeadLetter:
     """An event that a subscriber does not get any more, unless somebody decides so.
 
     Attributes:
-        stored: the event.
+        position: of the event in the log. event_id: its stable id.
+        stored: the event; ``None`` when it cannot be read.
         tries: how often it was handed over in vain.
         error: why the last try failed. failed_at: when.
     """
 
     subscriber: str
-    stored: StoredEvent
+    position: int
+    payment_id: str
+    event_id: str
+    stored: StoredEvent | None
     tries: int
     error: str
     failed_at: datetime | None
-
-    @property
-    def event_id(self) -> str:
-        """The event's stable id."""
-        return self.stored.event_id
 
 
 async def list_dead_letters(
@@ -47,32 +48,32 @@ async def find_dead_letter(store: EventStore, subscriber: str, event_id: str) ->
     Raises:
         DeadLetterNotFoundError: there is none of this subscriber and event.
     """
-    stored = await find_event(store, event_id)
-    if stored is not None:
-        after = (subscriber, stored.position - 1)
-        found = await store.deliveries(subscriber=subscriber, state=DeliveryState.DEAD, after=after, limit=1)
-        if found and found[0].position == stored.position:
-            return _dead_letter(found[0], stored)
+    payment_id, after = event_id.rpartition("-")[0], (subscriber, 0)
+    while found := await store.deliveries(
+        subscriber=subscriber, state=DeliveryState.DEAD, payment_id=payment_id, after=after, limit=_PAGE
+    ):
+        for delivery in found:
+            letter = await _with_event(store, delivery)
+            if letter.event_id == event_id:
+                return letter
+        after = (subscriber, found[-1].position)
     raise DeadLetterNotFoundError(f"{shown(subscriber)} has no dead letter of event {shown(event_id)}")
 
 
-async def find_event(store: EventStore, event_id: str) -> StoredEvent | None:
-    """Return the event that has this id, if there is one."""
-    payment_id, _, version = event_id.rpartition("-")
-    if not (payment_id and version.isascii() and version.isdigit() and len(version) < 10):
-        return None
-    events = await store.load(payment_id, after_version=int(version) - 1)
-    return events[0] if events and events[0].event_id == event_id else None
-
-
 async def _with_event(store: EventStore, delivery: Delivery) -> DeadLetter:
-    (stored,) = await store.read_all(after=delivery.position - 1, limit=1)
-    return _dead_letter(delivery, stored)
+    try:
+        (stored,) = await store.read_all(after=delivery.position - 1, limit=1)
+    except UnreadableEventError as error:
+        return _dead_letter(delivery, error.event_id, None)
+    return _dead_letter(delivery, stored.event_id, stored)
 
 
-def _dead_letter(delivery: Delivery, stored: StoredEvent) -> DeadLetter:
+def _dead_letter(delivery: Delivery, event_id: str, stored: StoredEvent | None) -> DeadLetter:
     return DeadLetter(
         subscriber=delivery.subscriber,
+        position=delivery.position,
+        payment_id=delivery.payment_id,
+        event_id=event_id,
         stored=stored,
         tries=delivery.tries,
         error=delivery.error,
@@ -87,9 +88,7 @@ async def replay_in(store: EventStore, letter: DeadLetter, now: datetime) -> Non
         DeadLetterNotFoundError: it is gone, or its subscriber is.
         StoreError.
     """
-    again = Delivery(
-        subscriber=letter.subscriber, position=letter.stored.position, payment_id=letter.stored.payment_id, due_at=now
-    )
+    again = Delivery(subscriber=letter.subscriber, position=letter.position, payment_id=letter.payment_id, due_at=now)
     await _change(store, letter, put=(again,))
 
 
@@ -100,7 +99,7 @@ async def drop_in(store: EventStore, letter: DeadLetter) -> None:
         DeadLetterNotFoundError: it is gone, or its subscriber is.
         StoreError.
     """
-    await _change(store, letter, done=(letter.stored.position,))
+    await _change(store, letter, done=(letter.position,))
 
 
 async def _change(

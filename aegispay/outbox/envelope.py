@@ -9,6 +9,7 @@ from typing import Any
 from aegispay.domain.event import Event
 from aegispay.domain.event_codec import ADAPTERS
 from aegispay.domain.payment import Payment
+from aegispay.domain.payment_events import CANCEL_WORD, CANCEL_WORDS, CancelRequested, PaymentCancelled
 from aegispay.outbox.public_fields import Hidden, hidden_fields
 from aegispay.ports import StoredEvent
 
@@ -29,7 +30,6 @@ def public_event(stored: StoredEvent, payment: Payment | None = None) -> PublicE
         ValueError: the payment is another one.
     """
     event = stored.event
-    made = type(event)
     envelope = {
         "id": stored.event_id,
         "type": event.type.value,
@@ -39,13 +39,22 @@ def public_event(stored: StoredEvent, payment: Payment | None = None) -> PublicE
         "position": stored.position,
         "occurred_at": timestamp(event.at),
         "recorded_at": timestamp(stored.recorded_at),
-        "data": ADAPTERS[made].serializer.to_python(event, mode="json", exclude=_HIDDEN[made]),
+        "data": _content(event),
     }
     if payment is not None:
         if payment.id != stored.payment_id:
             raise ValueError(f"{stored.event_id} does not belong to {payment.id}")
         envelope["payment"] = payment_picture(payment)
     return envelope
+
+
+def _content(event: Event) -> dict[str, Any]:
+    made = type(event)
+    content: dict[str, Any] = ADAPTERS[made].serializer.to_python(event, mode="json", exclude=_HIDDEN[made])
+    if isinstance(event, CancelRequested | PaymentCancelled) and event.reason not in CANCEL_WORDS:
+        # What somebody wrote may name a person, and is gone once the customer is erased.
+        content["reason"] = CANCEL_WORD
+    return content
 
 
 def payment_picture(payment: Payment) -> dict[str, Any]:

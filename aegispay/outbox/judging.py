@@ -10,7 +10,7 @@ from aegispay.domain.deliveries.outage import Outage
 from aegispay.domain.deliveries.schedule import WISH_MAX_S
 from aegispay.log import logger
 from aegispay.outbox.definition import Definition, DeliveryContext
-from aegispay.outbox.lanes import Job
+from aegispay.outbox.lanes import Job, Unreadable
 from aegispay.outbox.ledger import Ledger
 from aegispay.outbox.running import Failed, kind_of
 from aegispay.outbox.tally import Tally
@@ -66,6 +66,21 @@ class Judge:
             error=kind_of(failure.error),
         )
         self._note_outage(stored.payment_id, now, wish_s)
+
+    def unreadable(self, job: Job, event: Unreadable, now: datetime) -> None:
+        """The event cannot be read: it is a dead letter at once, and the consumer is not to blame."""
+        self._count(event.error)
+        self.ledger.failed(job, tries=job.tries, due_at=None, error=event.error, at=now)
+        self._log().error(
+            "delivery_dead",
+            payment_id=event.payment_id,
+            subscriber=self.definition.name,
+            event_id=event.event_id,
+            type="unknown" if event.type is None else event.type.value,
+            tries=job.tries,
+            due_at=None,
+            error=kind_of(event.error),
+        )
 
     def disabled(self, job: Job, cause: str, now: datetime) -> None:
         """The consumer wants nothing any more: the event is owed for the day it is enabled."""

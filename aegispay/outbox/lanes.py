@@ -6,7 +6,37 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from aegispay.delivery_errors import UnreadableEventError
+from aegispay.domain.event_type import EventType
 from aegispay.ports import StoredEvent
+
+_TYPES = {each.value: each for each in EventType}
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Stands in the place of an event that cannot be read, so that those behind it can go on.
+
+    Attributes:
+        type: what it was; ``None`` when that is not known either.
+        error: why it cannot be read: the kind of error and its words.
+    """
+
+    position: int
+    payment_id: str
+    event_id: str
+    type: EventType | None
+    error: str
+
+    @classmethod
+    def of(cls, error: UnreadableEventError) -> Unreadable:
+        """Return what stands for the event."""
+        known = _TYPES.get(error.event_type)
+        return cls(error.position, error.payment_id, error.event_id, known, f"{type(error).__name__}: {error}")
+
+
+Logged = StoredEvent | Unreadable
+"""What stands at a position of the log."""
 
 
 @dataclass(slots=True)
@@ -38,7 +68,7 @@ class Lane:
     payment_id: str
     is_running: bool = False
     owed: deque[Owed] = field(default_factory=deque)
-    fresh: deque[StoredEvent] = field(default_factory=deque)
+    fresh: deque[Logged] = field(default_factory=deque)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +83,7 @@ class Job:
     lane: Lane
     position: int
     tries: int = 0
-    stored: StoredEvent | None = None
+    stored: Logged | None = None
 
     @property
     def is_retry(self) -> bool:

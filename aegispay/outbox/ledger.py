@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import count
 
 from aegispay.domain.deliveries.interests import Interests
-from aegispay.outbox.lanes import Job, Lane, Owed
+from aegispay.outbox.lanes import Job, Lane, Logged, Owed, Unreadable
 from aegispay.ports import StoredEvent
 from aegispay.ports.outbox import Delivery, DeliveryState, Effect, Progress, Subscriber, WebhookAttempt
 
@@ -104,10 +104,11 @@ class Ledger:
         """How many deliveries are owed, dead letters not counted."""
         return self._owed - len(self._dead)
 
-    def take(self, stored: StoredEvent) -> None:
+    def take(self, stored: Logged) -> None:
         """Take the next event of the log."""
         self.read = stored.position
-        if not self._interests.wants(stored.event.type):
+        kind = stored.type if isinstance(stored, Unreadable) else stored.event.type
+        if kind is not None and not self._interests.wants(kind):
             return
         if self._settled and stored.position <= self._settled.get(self._key(stored.position, stored.payment_id), 0):
             return
@@ -367,6 +368,10 @@ class Ledger:
         self._puts.clear()
         self._done.clear()
         self._attempts.clear()
+
+    def is_next(self, job: Job) -> bool:
+        """Return whether all events of the log before it are settled or owed."""
+        return job.position <= self._reached() + 1
 
     def _reached(self, delivered: Job | None = None) -> int:
         """Return up to where everything is delivered, not wanted, or owed."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 
+from aegispay.delivery_errors import UnreadableEventError
 from aegispay.errors import CorruptStoreError
-from aegispay.ports import EventStore, StoredEvent
+from aegispay.outbox.lanes import Logged, Unreadable
+from aegispay.ports import EventStore
 
 PAGE = 200
 """Events on a page."""
@@ -18,7 +20,7 @@ class _Page:
     __slots__ = ("events", "news")
 
     def __init__(self) -> None:
-        self.events: list[StoredEvent] = []
+        self.events: list[Logged] = []
         self.news = -1
 
 
@@ -41,8 +43,10 @@ class LogPages:
         self._forgotten += 1
         self._pages.clear()
 
-    async def after(self, position: int) -> tuple[StoredEvent, ...]:
+    async def after(self, position: int) -> tuple[Logged, ...]:
         """Return some of the events behind `position`, in order; none at the end of the log.
+
+        One that cannot be read has something in its place: it holds up neither those before nor those behind it.
 
         Raises:
             StoreError: the log cannot be read.
@@ -58,8 +62,8 @@ class LogPages:
             self._pages.move_to_end(number)
         return tuple(page.events[start:])
 
-    async def at(self, position: int) -> StoredEvent:
-        """Return the event at `position`.
+    async def at(self, position: int) -> Logged:
+        """Return the event at `position`; one that could not be read is read again.
 
         Raises:
             StoreError: the log cannot be read, or there is no such event.
@@ -67,11 +71,13 @@ class LogPages:
         number, place = divmod(position - 1, PAGE)
         page = self._pages.get(number)
         if page is not None and place < len(page.events):
-            return page.events[place]
+            known = page.events[place]
+            if not isinstance(known, Unreadable):
+                return known
         forgotten = -1
         while forgotten != self._forgotten:
             forgotten = self._forgotten
-            found = await self._store.read_all(after=position - 1, limit=1)
+            found = await self._events(position - 1, 1)
         if not found or found[0].position != position:
             raise _missing(position)
         return found[0]
@@ -92,12 +98,30 @@ class LogPages:
         # What is committed while this reads is found by the next look.
         news, known = self._news, len(page.events)
         first = number * PAGE + known
-        more = await self._store.read_all(after=first, limit=PAGE - known)
+        more = await self._events(first, PAGE - known)
         for expected, stored in enumerate(more, start=first + 1):
             if stored.position != expected:
                 raise _missing(expected)
         page.events.extend(more)
         page.news = news
+
+    async def _events(self, after: int, limit: int) -> list[Logged]:
+        found: list[Logged] = []
+        wanted = limit
+        while wanted > 0:
+            start = after + len(found)
+            try:
+                more = await self._store.read_all(after=start, limit=wanted)
+            except UnreadableEventError as error:
+                if error.position <= start + 1:
+                    found.append(Unreadable.of(error))
+                    wanted = limit - len(found)
+                else:
+                    wanted = error.position - start - 1
+                continue
+            found += more
+            wanted = 0 if len(more) < wanted else limit - len(found)
+        return found
 
 
 def _missing(position: int) -> CorruptStoreError:

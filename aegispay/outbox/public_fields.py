@@ -20,10 +20,14 @@ _PERSONAL: Hidden = dict.fromkeys(("email", "phone", "name", "billing_address", 
 _OF_METHOD: Hidden = dict.fromkeys(("token", "vpa", "last4", "expiry_month", "expiry_year"), True)
 """They say whose it is, or whoever has them may be able to charge."""
 
+_WORDS: Hidden = {"outcome": {"message": True}}
+"""What a gateway said; it may repeat anything that it was told."""
+
 _HIDDEN: dict[type[Event], Hidden] = {
     payments.PaymentInitiated: {
         "request": {"customer": _PERSONAL, "payment_method": _OF_METHOD, "metadata": True, "return_url": True},
         "fingerprint": True,
+        "fingerprint_salt": True,
         "trace": True,
     },
     # What the payer has to open lets its holder act for him.
@@ -34,12 +38,13 @@ _HIDDEN: dict[type[Event], Hidden] = {
         "decision": True,
         "configuration": True,
     },
-    payments.OutcomeBecameUnknown: {"resends_until": True, "settles_s": True},
+    payments.AttemptFailed: _WORDS,
+    payments.OutcomeBecameUnknown: _WORDS | {"resends_until": True, "settles_s": True},
     payments.OutcomeResolved: {"detail": True},
-    operations.OperationRequested: {"idempotency_key": True},
+    operations.OperationRequested: {"idempotency_key": True, "reason": True},
     operations.OperationSucceeded: {"detail": True},
-    operations.OperationFailed: {"detail": True},
-    operations.OperationBecameUnknown: {"resends_until": True, "settles_s": True},
+    operations.OperationFailed: _WORDS | {"detail": True},
+    operations.OperationBecameUnknown: _WORDS | {"resends_until": True, "settles_s": True},
     # Hooks see the whole request, and their words may repeat it.
     payments.PaymentFailed: {"message": True},
     hooks.PaymentEnriched: {"metadata": True},

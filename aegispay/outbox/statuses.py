@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from aegispay.delivery_errors import UnreadableEventError
 from aegispay.outbox.definition import Definition
 from aegispay.outbox.tally import Tally
 from aegispay.ports import EventStore
@@ -76,12 +77,20 @@ async def read_statuses(
     end = await store.end_position()
     lags_s: dict[int, float] = {}
     for position in {each.position for each in subscribers if each.position < end}:
-        first = await store.read_all(after=position, limit=1)
-        lags_s[position] = max(0.0, (now - first[0].recorded_at).total_seconds()) if first else 0.0
+        since = await _recorded_after(store, position)
+        lags_s[position] = 0.0 if since is None else max(0.0, (now - since).total_seconds())
     return tuple(
         _status(each, end, lags_s.get(each.position, 0.0), counts.get(each.name), running.get(each.name))
         for each in subscribers
     )
+
+
+async def _recorded_after(store: EventStore, position: int) -> datetime | None:
+    try:
+        first = await store.read_all(after=position, limit=1)
+    except UnreadableEventError as error:
+        return error.recorded_at
+    return first[0].recorded_at if first else None
 
 
 def _status(

@@ -20,6 +20,8 @@ from aegispay.outbox.threads import Threads
 from aegispay.ports.outbox import SubscriberKind
 
 NAME_LENGTH_MAX = 100
+CONCURRENCY = 16
+"""Payments whose events are handled at the same time, if nobody says otherwise."""
 CONCURRENCY_MAX = 1_000
 TIMEOUT_MAX_S = 3_600.0
 _POSITION_MAX = 2**63 - 1
@@ -46,7 +48,7 @@ def define(
     from_: Start = "now",
     ordered: bool = True,
     transactional: bool = False,
-    concurrency: int = 16,
+    concurrency: int = CONCURRENCY,
     timeout_s: float = 30.0,
     retry: RetrySchedule | None = None,
 ) -> Definition:
@@ -62,6 +64,8 @@ def define(
         _switch("transactional", transactional),
         _timeout(timeout_s),
         _schedule(retry),
+        _name(name),
+        _order(ordered, concurrency, transactional),
         hint="Correct the subscription.",
     )
     integer("concurrency", concurrency, smallest=1, largest=CONCURRENCY_MAX)
@@ -102,10 +106,22 @@ def _switch(field: str, value: object) -> Iterator[FieldError]:
 
 
 def _timeout(timeout_s: object) -> Iterator[FieldError]:
-    wrong = list(seconds("timeout_s", timeout_s))
-    if not wrong and timeout_s > TIMEOUT_MAX_S:  # type: ignore[operator]  # a number, as was just checked
-        wrong.append(FieldError("timeout_s", f"use at most {TIMEOUT_MAX_S:g} seconds", shown(timeout_s)))
-    yield from wrong
+    if any(seconds("timeout_s", timeout_s)) or timeout_s > TIMEOUT_MAX_S:  # type: ignore[operator]  # a number then
+        yield FieldError("timeout_s", f"use more than 0 seconds, at most {TIMEOUT_MAX_S:g}", shown(timeout_s))
+
+
+def _name(name: str) -> Iterator[FieldError]:
+    if name != name.strip():
+        yield FieldError("name", "must not begin or end with a space", shown(name))
+
+
+def _order(ordered: object, concurrency: object, transactional: object) -> Iterator[FieldError]:
+    if transactional is not True:
+        return
+    if ordered is False:
+        yield FieldError("ordered", "is True for transactional subscribers: they get one event at a time, in log order")
+    if concurrency not in {1, CONCURRENCY}:
+        yield FieldError("concurrency", "is 1 for transactional subscribers; leave it out", shown(concurrency))
 
 
 def _schedule(retry: object) -> Iterator[FieldError]:

@@ -71,5 +71,5 @@ class EventTransaction:
 
 def _checked(parameters: object) -> tuple[Any, ...]:
     if isinstance(parameters, str | bytes | Mapping) or not isinstance(parameters, tuple | list):
-        raise EffectsRefusedError("the parameters are no tuple", hint='Write execute("... ?", (value,)).')
+        raise EffectsRefusedError("the parameters are no tuple and no list", hint='Write execute("... ?", (value,)).')
     return tuple(parameters)

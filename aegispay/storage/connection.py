@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 from collections.abc import Callable
 from functools import partial
@@ -37,6 +39,10 @@ async def connect(path: Path, *, read_only: bool = False, busy_s: float = BUSY_S
         sqlite3.Error: it is no database, or may not be read.
         StoreOpenError: it is not ours, or the file system cannot do what durable writing beside reading needs.
     """
+    if not read_only:
+        with contextlib.suppress(OSError):
+            # A new one is for its owner alone, and so are the files that SQLite puts beside it.
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     name = uri(path, read_only=read_only)
     # Fails here and not on aiosqlite's thread, which would go on for a while and speak to a loop that may be closed.
     sqlite3.connect(name, uri=True).close()

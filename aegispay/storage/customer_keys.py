@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from aegispay.errors import CorruptStoreError
 from aegispay.storage.bulk import execute_rows, places
-from aegispay.storage.sealing import KEY_BYTES, CustomerKey, Place, split, unseal
+from aegispay.storage.rows import unreadable
+from aegispay.storage.sealing import CustomerKey, Place, split, unseal
 
 Owner = tuple[str, str]
 """Merchant and customer id: two merchants may use the same id for different people."""
@@ -20,11 +20,6 @@ _LIVE = (
 )
 _LAST_ID = "SELECT coalesce(max(id), 0) FROM customer_keys"
 _BY_ID = "SELECT id, secret, is_erased FROM customer_keys WHERE id IN (SELECT value FROM json_each(?))"
-_COUNT = "SELECT count(*), coalesce(max(id), 0), (SELECT seq FROM sqlite_sequence WHERE name = ?) FROM customer_keys"
-_UNSOUND = (
-    "SELECT id FROM customer_keys WHERE is_erased NOT IN (0, 1) OR length(secret) <> ? "
-    "OR (is_erased = 1) <> (secret = zeroblob(?))"
-)
 
 
 def insert_keys(rows: int) -> str:
@@ -99,24 +94,10 @@ def open_rows(database: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> 
 
 def _opened(row: tuple[Any, ...], data: str, key: CustomerKey | None, sealed: str) -> str:
     if key is None:
-        raise _unreadable(row, "its customer's key is missing")
+        raise unreadable(row, "its customer's key is missing")
     if not key.secret:
         return data
     try:
         return unseal(key, Place(row[1], row[2], row[3]), data, sealed)
     except ValueError as error:
-        raise _unreadable(row, str(error)) from error
-
-
-def _unreadable(row: tuple[Any, ...], why: str) -> CorruptStoreError:
-    return CorruptStoreError(f"event {row[0]} (version {row[2]} of {row[1]}) cannot be read: {why}")
-
-
-def audit(database: sqlite3.Connection) -> Iterator[str]:
-    """Yield what is wrong with the keys: rows that are missing, and secrets that are none."""
-    count, last, made = database.execute(_COUNT, ("customer_keys",)).fetchone()
-    missing = max(last, made or 0) - count
-    if missing:
-        yield f"{missing} customer keys are missing: what they sealed cannot be read"
-    for (key_id,) in database.execute(_UNSOUND, (KEY_BYTES, KEY_BYTES)):
-        yield f"customer key {key_id} is damaged: what it sealed cannot be read"
+        raise unreadable(row, str(error)) from error

@@ -37,8 +37,11 @@ _DROP_KEY = (
     "WHERE merchant = ? AND customer_id = ? AND is_erased = 0"
 )
 _BLANK_ERRORS = (
-    "UPDATE deliveries SET error = '' WHERE error <> '' AND payment_id IN "
-    "(SELECT payment_id FROM payments INDEXED BY payments_customer WHERE customer_id = ? AND merchant = ?)"
+    "UPDATE deliveries SET error = '' WHERE (subscriber, position) IN (SELECT subscriber, deliveries.position "
+    "FROM payments INDEXED BY payments_customer CROSS JOIN subscribers "
+    "CROSS JOIN deliveries INDEXED BY deliveries_payment "
+    "ON subscriber = name AND deliveries.payment_id = payments.payment_id "
+    "WHERE customer_id = ? AND merchant = ? AND error <> '')"
 )
 _RECORD = (
     "INSERT INTO erasures (merchant, customer_id, at, operator, reason, is_swept) SELECT ?, ?, ?, ?, ?, 0 "

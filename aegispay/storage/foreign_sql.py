@@ -40,6 +40,10 @@ ROWS_MAX = 10_000
 QUERY_STEPS_MAX = 100_000_000
 """Steps of SQLite's machine that one question may take, some seconds: it holds up its own subscriber only."""
 
+_MADE = "not authorized: make tables, and indexes on them, that are not the engine's"
+_WRITTEN = "not authorized: insert into, update and delete from tables of your own only"
+_READ = "not authorized: a question reads, and not what the engine keeps secret"
+
 
 class _Connection:
     """A connection that cannot write, for one thread at a time.
@@ -99,7 +103,7 @@ class ForeignSql:
             EffectsRefusedError: it does not compile, or it touches more than the subscriber's own tables.
         """
         # EXPLAIN compiles the statement with its parameters, and executes nothing.
-        self._run(f"EXPLAIN {statement}", parameters, may_change=not makes_tables, may_make=makes_tables)
+        self._run(statement, parameters, before="EXPLAIN ", may_change=not makes_tables, may_make=makes_tables)
 
     def query(self, statement: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         """Return the rows of a reading statement, at most `ROWS_MAX`.
@@ -113,14 +117,23 @@ class ForeignSql:
         return rows
 
     def _run(
-        self, statement: str, parameters: tuple[Any, ...], *, may_change: bool = False, may_make: bool = False
+        self,
+        statement: str,
+        parameters: tuple[Any, ...],
+        *,
+        before: str = "",
+        may_change: bool = False,
+        may_make: bool = False,
     ) -> list[tuple[Any, ...]]:
         connection = self._take()
         connection.may_change, connection.may_make = may_change, may_make
         try:
-            return connection.database.execute(statement, parameters).fetchmany(ROWS_MAX + 1)
+            return connection.database.execute(before + statement, parameters).fetchmany(ROWS_MAX + 1)
         except (sqlite3.Error, sqlite3.Warning, OverflowError, ValueError, TypeError) as error:
-            raise EffectsRefusedError(f"{statement[:200]}: {error}") from error
+            why = str(error)
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_AUTH:
+                why = _MADE if may_make else _WRITTEN if may_change else _READ
+            raise EffectsRefusedError(f"{statement[:200]}: {why}") from error
         finally:
             self._give_back(connection)
 

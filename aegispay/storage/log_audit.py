@@ -17,7 +17,9 @@ from aegispay.domain.projection import project
 from aegispay.errors import CorruptStoreError
 from aegispay.storage.chain import GENESIS, link_stored
 from aegispay.storage.connection import uri
+from aegispay.storage.key_audit import KeyAudit
 from aegispay.storage.rows import ROW_COLUMNS, decode_event, row_values
+from aegispay.storage.sealing import Place
 
 PROBLEMS_MAX = 1_000
 """Problems listed: enough to see the extent, few enough to read."""
@@ -128,6 +130,7 @@ class LogAudit:
         self, database: sqlite3.Connection, share: Share, progress: Callable[[int], None] | None = None
     ) -> None:
         self._database = database
+        self._keys = KeyAudit(database)
         self._share = share
         self._progress = progress
         self._problems: tuple[list[Problem], list[Problem]] = ([], [])
@@ -210,6 +213,10 @@ class LogAudit:
             except Exception as error:  # noqa: BLE001 - whatever an impossible event does, the audit goes on
                 self._problem(position, f"event {position}: {error}")
                 unread.is_broken = True
+            else:
+                closed = self._keys.problem(Place(payment_id, version, name), data)
+                if closed is not None:
+                    self._problem(position, f"event {position} of {payment_id}: {closed}")
         if version >= unread.last:
             del self._unread[key]
             self._check_row(position, unread)

@@ -17,11 +17,17 @@ _SUBSCRIBER_COLUMNS = "name, kind, position, since, disabled"
 FIND_SUBSCRIBER = f"SELECT {_SUBSCRIBER_COLUMNS} FROM subscribers WHERE name = ?"  # noqa: S608 - constant columns
 SUBSCRIBERS = f"SELECT {_SUBSCRIBER_COLUMNS} FROM subscribers ORDER BY name"  # noqa: S608 - constant columns
 DISABLE = "UPDATE subscribers SET disabled = ? WHERE name = ?"
-REMOVE = (
-    "DELETE FROM webhook_attempts WHERE endpoint = ?",
-    "DELETE FROM deliveries WHERE subscriber = ?",
-    "DELETE FROM subscribers WHERE name = ?",
+SLICE = 1_000
+"""Rows removed by one statement: payments wait while it runs."""
+REMOVE_ATTEMPTS = (
+    "DELETE FROM webhook_attempts WHERE number IN (SELECT number FROM webhook_attempts "  # noqa: S608 - constant
+    f"WHERE endpoint = ? ORDER BY number LIMIT {SLICE}) RETURNING 1"
 )
+REMOVE_DELIVERIES = (
+    "DELETE FROM deliveries WHERE (subscriber, position) IN (SELECT subscriber, position FROM deliveries "  # noqa: S608
+    f"WHERE subscriber = ? ORDER BY position LIMIT {SLICE}) RETURNING 1"
+)
+REMOVE_SUBSCRIBER = "DELETE FROM subscribers WHERE name = ?"
 
 _DELIVERY_COLUMNS = "subscriber, position, payment_id, state, tries, due_at, error, failed_at"
 DUE = (
@@ -35,7 +41,10 @@ ATTEMPTS = (
     "SELECT number, endpoint, position, event_id, at, status, latency_us, error FROM webhook_attempts "
     "WHERE endpoint = ? AND number < ? ORDER BY number DESC LIMIT ?"
 )
-PRUNE = "DELETE FROM webhook_attempts WHERE at < ?"
+PRUNE = (
+    "DELETE FROM webhook_attempts WHERE number IN (SELECT number FROM webhook_attempts INDEXED BY webhook_attempts_at "  # noqa: S608
+    f"WHERE at < ? ORDER BY at LIMIT {SLICE}) RETURNING 1"
+)
 
 _MOVE = "UPDATE subscribers SET position = ? WHERE name = ? AND position = ?"
 _PUT = "INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?)"

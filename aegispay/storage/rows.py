@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from aegispay.delivery_errors import UnreadableEventError
 from aegispay.domain.events import Event, decode
 from aegispay.domain.projection import PaymentRow
 from aegispay.domain.state import PaymentState
@@ -126,7 +127,7 @@ def decode_event(values: tuple[Any, ...]) -> Event:
     try:
         return decode(values[3], values[4], values[5])
     except (ValueError, TypeError, AegisPayError) as error:
-        raise _unreadable(values, error) from error
+        raise unreadable(values, type(error).__name__) from error
 
 
 def read_event(values: tuple[Any, ...]) -> StoredEvent:
@@ -145,11 +146,25 @@ def read_event(values: tuple[Any, ...]) -> StoredEvent:
             hash=values[7].hex(),
         )
     except OverflowError as error:
-        raise _unreadable(values, error) from error
+        raise unreadable(values, type(error).__name__) from error
 
 
-def _unreadable(values: tuple[Any, ...], error: Exception) -> CorruptStoreError:
-    # Only the kind of error: its text could show what stands in the event.
-    return CorruptStoreError(
-        f"event {values[0]} (version {values[2]} of {values[1]}) cannot be read: {type(error).__name__}"
+def unreadable(values: tuple[Any, ...], why: str) -> UnreadableEventError:
+    """Return the error for the event that stands in `EVENT_COLUMNS`.
+
+    Args:
+        values: as they are kept; who checks only what happened may leave out the last two.
+        why: the kind of error only: its text could show what stands in the event.
+    """
+    try:
+        recorded_at = from_us(values[6])
+    except (IndexError, OverflowError):
+        recorded_at = None
+    return UnreadableEventError(
+        why,
+        position=values[0],
+        payment_id=values[1],
+        version=values[2],
+        event_type=values[3],
+        recorded_at=recorded_at,
     )

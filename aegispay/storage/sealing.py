@@ -98,12 +98,24 @@ def unseal(key: CustomerKey, place: Place, data: str, sealed: str) -> str:
     Raises:
         ValueError: it was not sealed with this key for this place.
     """
+    return put_back(data, _decrypted(key, place, sealed).decode())
+
+
+def opens(key: CustomerKey, place: Place, sealed: str) -> bool:
+    """Return whether it was sealed with this key for this place."""
+    try:
+        _decrypted(key, place, sealed)
+    except ValueError:
+        return False
+    return True
+
+
+def _decrypted(key: CustomerKey, place: Place, sealed: str) -> bytes:
     blob = base64.b64decode(sealed)
     try:
-        personal = AESGCM(key.secret).decrypt(blob[:NONCE_BYTES], blob[NONCE_BYTES:], place.bound_to(key.id))
+        return AESGCM(key.secret).decrypt(blob[:NONCE_BYTES], blob[NONCE_BYTES:], place.bound_to(key.id))
     except InvalidTag:
         raise ValueError("it does not open with its customer's key") from None
-    return put_back(data, personal.decode())
 
 
 def repeatable_entropy(seed: bytes) -> Entropy:

@@ -57,7 +57,10 @@ class SqliteOutbox:
 
     async def remove_subscriber(self, name: str) -> None:
         """Forget a subscriber."""
-        await self._write(*((statement, (name,)) for statement in outbox.REMOVE))
+        # Itself last: after a crash half-way it is still there to be removed.
+        for statement in (outbox.REMOVE_ATTEMPTS, outbox.REMOVE_DELIVERIES):
+            await self._remove_in_slices(statement, name)
+        await self._write((outbox.REMOVE_SUBSCRIBER, (name,)))
 
     async def advance(self, progress: Progress) -> bool:
         """Make the change in one transaction, shared with whoever else writes now."""
@@ -104,7 +107,12 @@ class SqliteOutbox:
 
     async def prune_webhook_attempts(self, before: datetime) -> None:
         """Forget old lines of the delivery log."""
-        await self._write((outbox.PRUNE, (to_us(before),)))
+        await self._remove_in_slices(outbox.PRUNE, to_us(before))
+
+    async def _remove_in_slices(self, statement: str, parameter: str | int) -> None:
+        """Execute a statement until it removes no whole slice any more; payments commit in between."""
+        while len((await self._write((statement, (parameter,))))[0]) == outbox.SLICE:
+            continue
 
     async def make_tables(self, statements: Sequence[str]) -> None:
         """Make a subscriber's own tables."""

@@ -9,6 +9,7 @@ _UNPARKED = "NOT EXISTS (SELECT 1 FROM parking WHERE parking.payment_id = paymen
 
 LOAD = f"SELECT {EVENT_COLUMNS} FROM events WHERE payment_id = ? AND version > ? ORDER BY version"  # noqa: S608
 READ_ALL = f"SELECT {EVENT_COLUMNS} FROM events WHERE position > ? ORDER BY position LIMIT ?"  # noqa: S608
+READ_ALL_BYTES = READ_ALL.replace("data", "CAST(data AS BLOB)", 1)
 
 DUE = f"SELECT payment_id FROM payments WHERE wake_at <= ? AND {_UNPARKED} ORDER BY wake_at, payment_id LIMIT ?"  # noqa: S608
 UNFINISHED = (
@@ -45,13 +46,18 @@ INBOX_DUE = (
     f"SELECT {ENTRY_COLUMNS} FROM webhook_inbox INDEXED BY webhook_inbox_due "  # noqa: S608 - constant columns
     "WHERE state = 'waiting' AND due_at <= ? ORDER BY due_at, gateway, notification_id LIMIT ?"
 )
-MERGED = "UPDATE webhook_inbox SET state = 'merged' WHERE gateway = ? AND notification_id = ?"
+# What a gateway wrote stays only as long as it has to be told: the payment keeps it sealed.
+_WORDLESS = (
+    "data = CASE WHEN json_valid(data) THEN json_remove(data, '$.outcome.message', '$.outcome.action.url', "
+    "'$.outcome.action.payload') ELSE data END"
+)
+MERGED = f"UPDATE webhook_inbox SET state = 'merged', {_WORDLESS} WHERE gateway = ? AND notification_id = ?"  # noqa: S608
 POSTPONE = (
     "UPDATE webhook_inbox SET tries = tries + 1, due_at = ? "
     "WHERE gateway = ? AND notification_id = ? AND state = 'waiting'"
 )
 GIVE_UP = (
-    "UPDATE webhook_inbox SET tries = tries + 1, state = 'given_up' "
+    f"UPDATE webhook_inbox SET tries = tries + 1, state = 'given_up', {_WORDLESS} "  # noqa: S608 - constant
     "WHERE gateway = ? AND notification_id = ? AND state = 'waiting'"
 )
 INBOX = f"SELECT {ENTRY_COLUMNS} FROM webhook_inbox"  # noqa: S608 - constant columns

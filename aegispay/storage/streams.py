@@ -8,6 +8,7 @@ from typing import Any
 from aegispay.errors import CorruptStoreError
 from aegispay.storage import statements as sql
 from aegispay.storage.customer_keys import open_rows
+from aegispay.storage.rows import unreadable
 
 
 def select_streams(
@@ -30,6 +31,18 @@ def select_log(database: sqlite3.Connection, after: int, limit: int) -> list[Any
     """Return events of all payments in the order of the log.
 
     Raises:
-        CorruptStoreError: one of them does not open.
+        UnreadableEventError: one of them is no text, or does not open.
     """
-    return open_rows(database, database.execute(sql.READ_ALL, (after, limit)).fetchall())
+    try:
+        rows = database.execute(sql.READ_ALL, (after, limit)).fetchall()
+    except sqlite3.OperationalError:
+        # Perhaps one that is no text: then it is named, instead of all of them refused.
+        rows = list(map(_as_text, database.execute(sql.READ_ALL_BYTES, (after, limit))))
+    return open_rows(database, rows)
+
+
+def _as_text(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    try:
+        return (*row[:5], row[5].decode(), *row[6:])
+    except UnicodeDecodeError:
+        raise unreadable(row, "it is no text") from None

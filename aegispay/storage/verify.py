@@ -12,7 +12,7 @@ from pathlib import Path
 
 from aegispay.errors import CorruptStoreError, FieldError, StoreOpenError, ValidationError
 from aegispay.ports import StoreReport
-from aegispay.storage import configurations, customer_keys
+from aegispay.storage import configurations, key_audit
 from aegispay.storage import statements as sql
 from aegispay.storage.audit_processes import audit_log
 from aegispay.storage.inbox_rows import read_entry
@@ -101,7 +101,7 @@ def _other_problems(database: sqlite3.Connection, expect_head: str | None) -> It
         yield f"{payment_id} is in the table of payments, but has no events"
     if expect_head is not None and database.execute(_WITH_HASH, (bytes.fromhex(expect_head),)).fetchone()[0] is None:
         yield f"no event has the expected hash {expect_head.lower()}: the log was cut back, or is another one"
-    yield from customer_keys.audit(database)
+    yield from key_audit.audit(database)
     for row in database.execute(sql.INBOX):
         try:
             read_entry(row)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 
 from aegispay.domain.card_data import shown
 from aegispay.domain.event_type import EventType
@@ -79,6 +80,8 @@ def _named(pattern: str, field: str) -> frozenset[EventType]:
 
 
 def _unknown(pattern: str) -> str:
+    if pattern != pattern.lower() and any(fnmatchcase(each.value, pattern.lower()) for each in EventType):
+        return f"no event type has this name; did you mean {pattern.lower()}?"
     near = get_close_matches(pattern.lower().replace("*", ""), list(EventType), n=1, cutoff=0.5)
     meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(EventType)}"
     return f"no event type has this name; {meant}"

@@ -91,7 +91,7 @@ async def _position(store: EventStore, since: datetime | int) -> int:
         if since.tzinfo is None:
             raise _refused("since", "say in which zone the moment is meant", since.isoformat())
         return await _last_before(store, since)
-    if type(since) is not int or since < 0:
+    if type(since) is not int or not 0 <= since < 2**63:
         raise _refused("since", "use a moment, or a position of the log", since)
     return since
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from aegispay.delivery_errors import CursorAheadError, DuplicateSubscriberError, UnsafeAddressError
+from aegispay.domain.card_data import shown
 from aegispay.domain.deliveries.interests import Interests
+from aegispay.errors import FieldError, ValidationError
+from aegispay.log import logger
 from aegispay.outbox.definition import Definition, Start
 from aegispay.outbox.relay import Relay
 from aegispay.outbox.statuses import SubscriptionStatus
@@ -21,6 +26,8 @@ from aegispay.ports.outbox import SubscriberKind, WebhookAttempt
 
 _GRACE_S = 15.0
 """For reading the payment and the rest of an answer, beside the request itself."""
+_LOOKUPS_MAX = 8
+"""Hosts that are looked up at once while an engine starts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +83,56 @@ class Webhooks:
         self._letters = Letters(store)
         self._past = Past(store, clock)
         self._endpoints: dict[str, WebhookEndpoint] = {}
+        self._senders: dict[str, Sender] = {}
+        self._checking: asyncio.Task[None] | None = None
+
+    async def start(self, endpoints: Iterable[WebhookEndpoint]) -> None:
+        """Post to the endpoints that an engine was made with.
+
+        Those who own an endpoint's host also own its addresses, and must not decide whether payments are processed:
+        an endpoint that cannot be started is logged and left out, and addresses are looked up later, see `check`. Each
+        connection is checked anyhow.
+
+        Raises:
+            ImportError: a package of the extra is missing.
+            StoreError: the store failed.
+        """
+        for endpoint in endpoints:
+            try:
+                await self._start(endpoint, _sender(endpoint, self._clock), "now")
+            except (CursorAheadError, DuplicateSubscriberError, ValidationError) as error:
+                logger("aegispay.outbox").error(
+                    "webhook_endpoint_not_started", subscriber=endpoint.name, error=str(error), hint=error.hint
+                )
+
+    def check(self) -> None:
+        """Begin to look up where the endpoints lead, beside everything else, and log those that lead inside."""
+        self._checking = asyncio.get_running_loop().create_task(self._check(tuple(self._senders.items())))
+
+    async def _check(self, senders: Sequence[tuple[str, Sender]]) -> None:
+        few = asyncio.Semaphore(_LOOKUPS_MAX)
+
+        async def look_up(name: str, sender: Sender) -> None:
+            try:
+                async with few:
+                    await sender.check()
+            except UnsafeAddressError as error:
+                logger("aegispay.outbox").error(
+                    "webhook_endpoint_unsafe", subscriber=name, error=error.errors[0].message
+                )
+            except Exception as error:  # noqa: BLE001 - a host's own resolver may raise anything; it is asked again
+                logger("aegispay.outbox").warning(
+                    "webhook_endpoint_not_checked", subscriber=name, error=type(error).__name__
+                )
+
+        await asyncio.gather(*(look_up(name, sender) for name, sender in senders))
+
+    async def close(self) -> None:
+        """Look up nothing more. Idempotent."""
+        checking, self._checking = self._checking, None
+        if checking is not None:
+            checking.cancel()
+            await asyncio.wait([checking])
 
     async def add(self, endpoint: WebhookEndpoint, start: Start) -> None:
         """Post to an endpoint from now on; where its name was used before, it goes on from there.
@@ -88,6 +145,13 @@ class Webhooks:
         sender = _sender(endpoint, self._clock)
         try:
             await sender.check()
+        except BaseException:
+            await sender.close()
+            raise
+        await self._start(endpoint, sender, start)
+
+    async def _start(self, endpoint: WebhookEndpoint, sender: Sender, start: Start) -> None:
+        try:
             handler = WebhookDelivery(sender=sender, letters=self._letters, past=self._past, clock=self._clock)
             await self._relay.add(
                 Definition(
@@ -107,12 +171,14 @@ class Webhooks:
             await sender.close()
             raise
         self._endpoints[endpoint.name] = endpoint
+        self._senders[endpoint.name] = sender
 
     async def remove(self, name: str, *, forget: bool) -> None:
         """End an endpoint, see `Relay.remove`."""
         await kept_endpoint(self._store, name)
         await self._relay.remove(name, forget=forget)
         self._endpoints.pop(name, None)
+        self._senders.pop(name, None)
 
     async def enable(self, name: str) -> None:
         """Post again to an endpoint that was disabled."""
@@ -150,8 +216,24 @@ class Webhooks:
         return endpoint
 
 
+def check_page(before: object) -> None:
+    """Check where a page of the delivery log is to begin.
+
+    Raises:
+        ValidationError: nowhere that a page could.
+    """
+    if before is not None and (type(before) is not int or not 0 <= before < 2**63):
+        problem = FieldError("before", "use the next_cursor of the page before", shown(before))
+        raise ValidationError([problem], hint="Correct before.")
+
+
 async def read_log(store: EventStore, name: str, *, before: int | None, limit: int) -> WebhookLog:
-    """Return a page of the delivery log of an endpoint."""
+    """Return a page of the delivery log of an endpoint.
+
+    Raises:
+        ValidationError: `before` is no number of a line.
+    """
+    check_page(before)
     found = await store.webhook_attempts(name, before=before, limit=limit)
     is_last = len(found) < limit
     return WebhookLog(attempts=tuple(each for _, each in found), next_cursor=None if is_last else found[-1][0])

@@ -47,6 +47,26 @@ async def until_read(aegis, name, position):
 
 
 @virtual
+async def test_90_repetitions_conflicts_and_who_is_waiting_are_counted():
+    world = World(latency_s=5.0)
+    async with world.engine() as aegis:
+        waiting = [asyncio.ensure_future(aegis.pay(**order("a"))) for _ in range(10)]
+        await elapse(1)
+        assert (await aegis.metrics()).requests == 10
+        (payment, *_) = await asyncio.gather(*waiting)
+        with pytest.raises(IdempotencyConflictError):
+            await aegis.create_payment(**order("a", amount="99.00"))
+        await pay(aegis, "b")
+        for _ in range(3):
+            await aegis.refund_payment(payment.id, idempotency_key="r", amount="10.00")
+        with pytest.raises(IdempotencyConflictError):
+            await aegis.refund_payment(payment.id, idempotency_key="r", amount="11.00")
+        now = await aegis.metrics()
+    assert now.repetitions == {"same": 9 + 2, "conflict": 2}
+    assert (now.payments["initiated"], now.requests) == (2, 0)
+
+
+@virtual
 async def test_105_after_ten_tries_an_event_is_a_dead_letter_somebody_is_told_and_it_can_be_had_again(caplog):
     world, consumer = World(), Consumer()
     async with world.engine() as aegis:

@@ -288,6 +288,10 @@ def test_the_auditor_names_a_key_that_is_missing_or_damaged(tmp_path, statement,
     assert f"{problem} cannot be read" in verify(tmp_path / "payments.db").problems
 
 
+SWAP = (
+    "WITH other AS MATERIALIZED (SELECT id, secret FROM customer_keys) UPDATE customer_keys AS mine "
+    "SET secret = other.secret FROM other WHERE other.id <> mine.id"
+)
 CLOSED = "event {} of {}: customer key {} does not open what it sealed: the personal data cannot be read"
 
 
@@ -295,11 +299,7 @@ CLOSED = "event {} of {}: customer key {} does not open what it sealed: the pers
     ("statement", "numbers"),
     [
         ("UPDATE customer_keys SET secret = randomblob(32) WHERE id = 2", (2,)),
-        (
-            "WITH other AS MATERIALIZED (SELECT id, secret FROM customer_keys) UPDATE customer_keys AS mine "
-            "SET secret = other.secret FROM other WHERE other.id <> mine.id",
-            (1, 2),
-        ),
+        (SWAP, (1, 2)),
     ],
     ids=["another secret", "secrets swapped"],
 )  # fmt: skip
