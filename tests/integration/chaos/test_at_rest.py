@@ -51,7 +51,7 @@ def held(aegis):
         "given up": calls._lingering,
         "announced": calls._announced,
         "sent": calls._last_send_ended_s,
-        "background": assembly._tasks,
+        "background": assembly._background._tasks,
         "held back": assembly._held,
         "waiters": assembly.waiters,
         "actors": assembly.directory,

@@ -66,6 +66,7 @@ async def test_the_tree_shows_every_supervisor_and_gateway():
         "gateway:gamma",
         "payments",
         "scheduler",
+        "subscribers",
     ]
     assert "[1 alive, 0 crashed lately]" in tree.render()
     assert "restarts=" not in tree.render()
