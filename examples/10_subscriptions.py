@@ -7,14 +7,19 @@ import tempfile
 import threading
 from pathlib import Path
 
-from aegispay import AegisPay, Card, EventTransaction, RetrySchedule, SimulatedGateway, StoredEvent
+from aegispay import AegisPay, Card, EventTransaction, PaymentFields, RetrySchedule, SimulatedGateway, StoredEvent
 
 logging.getLogger("aegispay").addHandler(logging.NullHandler())  # the refusals below would be warnings
-ORDER = {"amount": "10", "currency": "USD", "payment_method": Card(token="tok_visa")}
 TABLES = ["CREATE TABLE IF NOT EXISTS sales (payment_id TEXT, number INTEGER)"]
 SOON = RetrySchedule(delays_s=(0.1, 0.1, 0.1))
-refusals, mailed = ["mailbox full", "mailbox full"], []
+refusals = ["mailbox full", "mailbox full"]
+mailed: list[str] = []
 is_mailed, is_counted = asyncio.Event(), threading.Event()
+
+
+def order(key: str) -> PaymentFields:
+    method = Card(token="tok_visa")
+    return {"idempotency_key": key, "amount": "10", "currency": "USD", "payment_method": method}
 
 
 async def mail(event: StoredEvent) -> None:
@@ -35,11 +40,11 @@ def count(event: StoredEvent, transaction: EventTransaction) -> None:
 async def main(database: Path) -> None:
     async with AegisPay(database, gateways=[SimulatedGateway("alpha")]) as aegis:
         await aegis.subscribe(["payment.initiated", "payment.succeeded"], mail, name="mailer", retry=SOON)
-        await aegis.pay(idempotency_key="order-1", **ORDER)
+        await aegis.pay(**order("order-1"))
         await is_mailed.wait()
         print("mailed:", ", ".join(mailed))
     async with AegisPay(database, gateways=[SimulatedGateway("alpha")]) as aegis:
-        await aegis.pay(idempotency_key="order-2", **ORDER)
+        await aegis.pay(**order("order-2"))
         await aegis.subscribe("payment.succeeded", count, name="sales", from_="start", transactional=True, setup=TABLES)
         await asyncio.to_thread(is_counted.wait)
         await aegis.unsubscribe("sales")  # waits for the handler that is running, and for its commit

@@ -293,7 +293,7 @@ def test_a_handler_that_ends_while_the_log_is_read_has_its_statements_written_be
                     await asyncio.to_thread(lambda: None)
             return found
 
-        store.read_all = read  # type: ignore[method-assign]
+        store.read_all = read
         async with AegisPay(store, gateways=[SimulatedGateway("alpha")]) as aegis:
             await aegis.subscribe("*", handle, name="teller", transactional=True, setup=TABLES)
             await aegis.create_payment(**order("first"))

@@ -10,7 +10,6 @@ from aegispay.domain.decide import decide
 from aegispay.domain.events import decode
 from aegispay.domain.evolve import evolve
 from aegispay.domain.fingerprints import ERASED_SALT, salted, without_personal
-from aegispay.domain.payment_events import PaymentInitiated
 from aegispay.domain.rejection import Rejection
 from aegispay.domain.request import parse_request
 from aegispay.storage.personal import encode_parts, put_back
@@ -38,7 +37,7 @@ def request(method=METHODS[0], **changes):
     return parse_request(**(fields | changes))
 
 
-def initiated(asked, salt="5a17") -> PaymentInitiated:
+def initiated(asked, salt="5a17"):
     command = replace(b.create(), request=asked, fingerprint=asked.fingerprint(), fingerprint_salt=salt)
     (event,) = decide(None, command)
     return event
@@ -48,7 +47,7 @@ def repeated(payment, asked):
     return decide(payment, replace(b.create(), request=asked, fingerprint=asked.fingerprint(), fingerprint_salt="new"))
 
 
-def erased(event: PaymentInitiated) -> PaymentInitiated:
+def erased(event):
     return decode(event.type, event.schema_version, encode_parts(event)[0])
 
 

@@ -191,6 +191,7 @@ def erased(event):
 def test_words_are_taken_out_and_put_back_to_the_letter(event):
     data, personal = encode_parts(event)
     assert WORD not in data
+    assert personal is not None
     assert WORD in personal
     assert decode(event.type, 1, put_back(data, personal)) == event
     assert not is_personal(erased(event))
