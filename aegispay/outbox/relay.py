@@ -82,6 +82,8 @@ class Relay:
         self._source = source
         self._shutdown_s = shutdown_s
         self._entries: dict[str, _Entry] = {}
+        self._ending: set[str] = set()
+        self._undoing: set[asyncio.Future[None]] = set()
         self._starting: set[str] = set()
         self._log = LogPages(store)
         self._services = SubscriberServices(
@@ -136,6 +138,10 @@ class Relay:
         name = definition.name
         if name in self._entries or name in self._starting:
             raise DuplicateSubscriberError(f"a subscription named {shown(name)} is running already")
+        if name in self._ending:
+            raise DuplicateSubscriberError(
+                f"a subscription named {shown(name)} is being ended", hint="Wait until `unsubscribe` has returned."
+            )
         if len(self._entries) >= SUBSCRIPTIONS_MAX:
             raise ValidationError([FieldError("name", f"there are {SUBSCRIPTIONS_MAX:,} subscriptions already")])
         self._starting.add(name)
@@ -179,14 +185,33 @@ class Relay:
             shutdown_s=self._shutdown_s + _CLOSE_S,
             backoff=_PAUSES,
         )
+        # Known before it runs: whoever gives up waiting for its start must not leave one that nobody can end.
+        self._entries[definition.name] = entry = _Entry(definition, tally, spec)
+        starting = asyncio.ensure_future(self._start(entry))
         try:
-            await self._find("subscribers").ask(StartChild(spec), block=False, timeout=_ANSWER_S)
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            undoing = asyncio.ensure_future(self._undo(starting, entry))
+            self._undoing.add(undoing)
+            undoing.add_done_callback(self._undoing.discard)
+            raise
+
+    async def _start(self, entry: _Entry) -> None:
+        name = entry.definition.name
+        try:
+            await self._find("subscribers").ask(StartChild(entry.spec), block=False, timeout=_ANSWER_S)
         except SupervisionError as error:
+            self._entries.pop(name, None)
             cause = error.__cause__
             if isinstance(cause, StoreError):
                 raise cause from error
-            raise EngineFailedError(f"subscriber {definition.name} could not be started: {error}") from error
-        self._entries[definition.name] = _Entry(definition, tally, spec)
+            raise EngineFailedError(f"subscriber {name} could not be started: {error}") from error
+
+    async def _undo(self, starting: asyncio.Future[None], entry: _Entry) -> None:
+        """End what was started although nobody waits for it any more."""
+        await asyncio.wait((starting,))
+        if not starting.cancelled() and starting.exception() is None:
+            await self._end(entry)
 
     async def remove(self, name: str, *, forget: bool = False) -> None:
         """End a subscription once its running handlers have; its cursor stays, unless it is to be forgotten.
@@ -194,13 +219,23 @@ class Relay:
         Raises:
             UnknownSubscriberError: there is none of that name, or with `forget`, the store has none either.
         """
-        entry = self._entries.pop(name, None)
+        entry = self._entries.get(name)
         if entry is None and not (forget and await self._is_kept(name)):
             raise self._unknown(name)
         if entry is not None:
-            await self._stop(entry)
+            await self._end(entry)
         if forget:
             await self._store.remove_subscriber(name)
+
+    async def _end(self, entry: _Entry) -> None:
+        name = entry.definition.name
+        self._entries.pop(name, None)
+        self._ending.add(name)
+        try:
+            # Not half: whoever gives up waiting has it ended all the same.
+            await asyncio.shield(asyncio.ensure_future(self._stop(entry)))
+        finally:
+            self._ending.discard(name)
 
     async def close(self) -> None:
         """End all subscriptions, beside each other."""
@@ -209,7 +244,7 @@ class Relay:
             self._news = None
         entries = tuple(self._entries.values())
         self._entries.clear()
-        await asyncio.gather(*(self._stop(entry) for entry in entries))
+        await asyncio.gather(*(self._stop(entry) for entry in entries), *self._undoing)
 
     async def _stop(self, entry: _Entry) -> None:
         ref = self._system.find(entry.spec.id)
