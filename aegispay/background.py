@@ -26,6 +26,8 @@ class Background:
         task = asyncio.get_running_loop().create_task(self._logged(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # A task that is cancelled before its first step has not begun the work, and nobody else would end it.
+        task.add_done_callback(lambda _: work.close())
 
     async def settle(self) -> None:
         """Wait until all of it has ended."""

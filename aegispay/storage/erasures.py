@@ -43,6 +43,12 @@ _BLANK_ERRORS = (
     "ON subscriber = name AND deliveries.payment_id = payments.payment_id "
     "WHERE customer_id = ? AND merchant = ? AND error <> '')"
 )
+_BLANK_LOG = (
+    # The log of deliveries is short, and no index is worth what it would cost with every request.
+    "UPDATE webhook_attempts SET error = '' WHERE error <> '' AND position IN (SELECT position "
+    "FROM payments INDEXED BY payments_customer CROSS JOIN events ON events.payment_id = payments.payment_id "
+    "WHERE customer_id = ? AND merchant = ?)"
+)
 _RECORD = (
     "INSERT INTO erasures (merchant, customer_id, at, operator, reason, is_swept) SELECT ?, ?, ?, ?, ?, 0 "
     "WHERE EXISTS (SELECT 1 FROM payments INDEXED BY payments_customer WHERE customer_id = ? AND merchant = ?)"
@@ -77,6 +83,7 @@ class Erase:
             return CustomerBusyError(customer_id, busy)
         database.execute(_DROP_KEY, (KEY_BYTES, *self.owner))
         database.execute(_BLANK_ERRORS, named)
+        database.execute(_BLANK_LOG, named)
         database.execute(_RECORD, (*self.owner, self.at_us, self.operator, self.reason, *named))
         return True
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 from aegispay.delivery_errors import CustomerBusyError
 from aegispay.domain.events import decode
 from aegispay.domain.projection import PaymentRow
-from aegispay.ports import Clock, Delivery, Parking, StoredEvent
+from aegispay.ports import Clock, Delivery, Parking, StoredEvent, WebhookAttempt
 from aegispay.ports.privacy import Erasure, ErasureRecord
 from aegispay.storage.appends import Write
 from aegispay.storage.customer_keys import Owner
@@ -52,6 +52,7 @@ class MemoryPrivacy:
     _clock: Clock
     _customer_keys: MemoryKeys
     _log: list[StoredEvent]
+    _attempts: list[tuple[int, WebhookAttempt]]
     _data: list[bytes]
     _streams: defaultdict[str, list[StoredEvent]]
     _rows: dict[str, PaymentRow]
@@ -101,6 +102,10 @@ class MemoryPrivacy:
         for key, delivery in self._deliveries.items():
             if delivery.payment_id in payment_ids:
                 self._deliveries[key] = replace(delivery, error="")
+        self._attempts = [
+            (number, replace(line, error="") if self._log[line.position - 1].payment_id in payment_ids else line)
+            for number, line in self._attempts
+        ]
 
     def _forget(self, payment_ids: tuple[str, ...]) -> Erasure:
         events = plain_events = 0

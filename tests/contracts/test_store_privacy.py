@@ -10,7 +10,16 @@ import pytest
 from aegispay.delivery_errors import CustomerBusyError
 from aegispay.domain import events as e
 from aegispay.domain.hook_kind import HookKind, VerdictKind
-from aegispay.ports import Delivery, DeliveryState, Parking, PaymentQuery, Progress, Subscriber, SubscriberKind
+from aegispay.ports import (
+    Delivery,
+    DeliveryState,
+    Parking,
+    PaymentQuery,
+    Progress,
+    Subscriber,
+    SubscriberKind,
+    WebhookAttempt,
+)
 from tests import builders as b
 from tests.contracts.stores import APPROVE, CHARGE, DOUBT, Stream, stored, write
 
@@ -215,9 +224,19 @@ async def test_why_a_delivery_failed_is_forgotten_and_the_delivery_stays(store):
         )
         for position, stream in ((1, one), (2, two))
     ]  # fmt: skip
-    await store.advance(Progress(subscriber="mailer", expected_position=0, position=2, put=tuple(dead)))
+    lines = tuple(
+        WebhookAttempt(
+            endpoint="shop", position=each.position, event_id=str(each.position), at=b.NOW, status=500, latency_s=0.5,
+            error="answered 500: no mail to ada",
+        )
+        for each in await store.read_all()
+        if each.version == 1
+    )  # fmt: skip
+    progress = Progress(subscriber="mailer", expected_position=0, position=2, put=tuple(dead), attempts=lines)
+    await store.advance(progress)
     await erase(store)
     assert await store.deliveries() == (replace(dead[0], error=""), dead[1])
+    assert [line for _, line in await store.webhook_attempts("shop")] == [lines[1], replace(lines[0], error="")]
 
 
 @stored

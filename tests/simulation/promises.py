@@ -122,12 +122,12 @@ def _one_key(story: Story) -> Iterator[str]:
     for payment in story.final.values():
         ids.setdefault(payment.idempotency_key, set()).add(payment.id)
     yield from (f"{key} made {len(made)} payments" for key, made in ids.items() if len(made) > 1)
-    fingerprints = {payment.idempotency_key: payment.fingerprint for payment in story.final.values()}
+    requests = {payment.idempotency_key: payment.request for payment in story.final.values()}
     for answer in story.answers:
-        if answer.order and answer.payment.fingerprint != parse_request(**answer.order.fields).fingerprint():
+        if answer.order and answer.payment.request != parse_request(**answer.order.fields):
             yield f"{answer.order.key}: a caller got the answer to another request"
     for order in story.conflicts:
-        if fingerprints[order.key] == parse_request(**order.fields).fingerprint():
+        if requests[order.key] == parse_request(**order.fields):
             yield f"{order.key}: a caller was told of a conflict with his own request"
 
 
