@@ -12,6 +12,7 @@ from aegispay.delivery_errors import (
     EffectsRefusedError,
     ErasureUnfinishedError,
     UnknownSubscriberError,
+    UnreadableEventError,
     UnsafeAddressError,
 )
 from aegispay.domain.adaptive import AdaptivePolicy
@@ -370,6 +371,7 @@ __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     "CursorAheadError",
     "EffectsRefusedError",
     "ErasureUnfinishedError",
+    "UnreadableEventError",
     "EngineStateError",
     "EngineClosedError",
     "OverloadedError",

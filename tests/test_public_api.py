@@ -53,7 +53,8 @@ NAMES = {
                "NoGatewayError", "NotSentError", "StoreError", "VersionConflictError", "FencedError",
                "StoreUnavailableError", "CommitUnknownError", "StoreOpenError", "StoreLockedError",
                "NewerSchemaError", "CorruptStoreError", "CursorAheadError", "EffectsRefusedError",
-               "ErasureUnfinishedError", "EngineStateError", "EngineClosedError", "OverloadedError",
+               "ErasureUnfinishedError", "UnreadableEventError", "EngineStateError", "EngineClosedError",
+               "OverloadedError",
                "BeingAskedError", "PaymentParkedError", "PaymentTimeoutError", "EngineFailedError"],
 }  # fmt: skip
 """Removing or renaming one of these breaks somebody; add a name here when you add it there."""

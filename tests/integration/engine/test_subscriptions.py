@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 import pytest
 
@@ -368,40 +367,3 @@ async def test_a_handler_may_ask_the_engine() -> None:
         await aegis.pay(**order())
         await elapse(1)
         assert states == ["success"]
-
-
-@virtual
-async def test_a_subscribing_that_is_given_up_at_any_moment_leaves_nothing_that_cannot_be_ended() -> None:
-    world, consumer = World(), Consumer()
-    async with world.engine() as aegis:
-        given_up = 0
-        for moment in range(20):
-            subscribing = asyncio.ensure_future(aegis.subscribe("*", consumer, name="mailer"))
-            for _ in range(moment):
-                await asyncio.sleep(0)
-            subscribing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await subscribing
-            given_up += subscribing.cancelled()
-            await elapse(1)
-            if subscribing.cancelled():
-                await aegis.subscribe("*", consumer, name="mailer")
-            await aegis.unsubscribe("mailer", forget=True)
-        assert 5 <= given_up < 20
-    assert consumer.got == []
-
-
-@virtual
-async def test_a_name_whose_subscription_is_being_ended_is_still_taken() -> None:
-    world, consumer = World(), Consumer(takes_s=5.0)
-    async with world.engine() as aegis:
-        await aegis.subscribe("payment.initiated", consumer, name="mailer")
-        await pay(aegis, "a")
-        await elapse(1)
-        ending = asyncio.ensure_future(aegis.unsubscribe("mailer"))
-        await elapse(1)
-        with pytest.raises(DuplicateSubscriberError, match="is being ended") as caught:
-            await aegis.subscribe("payment.initiated", consumer, name="mailer")
-        assert "unsubscribe" in caught.value.hint
-        await ending
-        await aegis.subscribe("payment.initiated", consumer, name="mailer")
