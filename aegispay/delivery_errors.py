@@ -27,8 +27,8 @@ class CursorAheadError(StoreError):
     """
 
     hint = (
-        "A backup was restored. Unsubscribe the name with forget=True, and subscribe again from a position from which "
-        "its consumer can bear to get events once more."
+        "The log was cut, or the subscriber comes from elsewhere. Unsubscribe the name with forget=True, and subscribe "
+        "again from a position from which its consumer can bear to get events once more."
     )
 
     def __init__(self, *, subscriber: str, position: int, end: int) -> None:

@@ -280,8 +280,9 @@ class Ledger:
         if lane.is_running:
             return True
         if lane.owed:
-            if self._dead.pop(stored.position, None) is not None:
-                lane.owed[0].is_dead, lane.owed[0].tries = False, 0
+            # As if it were new: what somebody asks for uses up none of the tries that the schedule has.
+            self._dead.pop(stored.position, None)
+            lane.owed[0].is_dead, lane.owed[0].tries = False, 0
         else:
             is_kept = stored.position in self._done
             self._done.pop(stored.position, None)

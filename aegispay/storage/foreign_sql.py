@@ -131,7 +131,7 @@ class ForeignSql:
             return connection.database.execute(before + statement, parameters).fetchmany(ROWS_MAX + 1)
         except (sqlite3.Error, sqlite3.Warning, OverflowError, ValueError, TypeError) as error:
             why = str(error)
-            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_AUTH:
+            if why == "not authorized":
                 why = _MADE if may_make else _WRITTEN if may_change else _READ
             raise EffectsRefusedError(f"{statement[:200]}: {why}") from error
         finally:

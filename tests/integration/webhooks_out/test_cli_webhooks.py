@@ -84,6 +84,7 @@ def test_the_log_is_readable_at_80_columns(left):
     [
         (("enable", "shpo", "--operator", "mira"), "there are shop"),
         (("replay", "shop", "--operator", "mira"), "name events by their ids"),
+        (("log", "shop", "--before", "9" * 23), "use the next_cursor of the page before"),
         (("replay", "shop", "--operator", "mira", "--since", "noon"), "2026-03-01T12:00:00Z"),
     ],
 )

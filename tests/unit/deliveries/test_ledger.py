@@ -317,6 +317,19 @@ def test_a_delivered_event_can_be_handed_on_again_where_order_does_not_matter():
     assert world.got == [1, 2, 1]
 
 
+def test_handing_on_again_what_waits_uses_up_none_of_its_tries():
+    world = opened("a", ordered=False)
+    world.start(is_retry=False)
+    for _ in range(3):
+        world.fail(0, is_dead=False)
+        world.save()
+        assert world.books.redeliver(world.log[0], world.now)
+        world.save()
+        assert [row.tries for row in world.store.rows.values()] == [0]
+        world.start(is_retry=True)
+    assert [job.tries for job in world.running] == [0]
+
+
 def test_where_order_matters_nothing_is_handed_on_again():
     world = opened("a")
     world.start(is_retry=False)
