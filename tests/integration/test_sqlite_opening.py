@@ -210,7 +210,7 @@ def test_a_flipped_byte_in_one_payment_is_that_payments_error_only(tmp_path):
         streams = [Stream(number) for number in range(1, 60)]
         found = await asyncio.gather(*(store.load(stream.id) for stream in streams), return_exceptions=True)
         assert {number for number, answer in enumerate(found, start=1) if isinstance(answer, Exception)} == {30, 40, 50}
-        assert [type(found[number - 1]) for number in (30, 40, 50)] == [CorruptStoreError] * 3
+        assert all(isinstance(found[number - 1], CorruptStoreError) for number in (30, 40, 50))
         assert str(path) in str(found[29])
         assert Stream(40).id in str(found[39])
         assert "aegispay verify" in found[39].hint
