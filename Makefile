@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install -qq
 SEED ?= 7
 
-.PHONY: demo test check bench torture torture-chaos install clean
+.PHONY: demo test check bench torture torture-chaos torture-delivery install clean
 
 $(BIN)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -47,6 +47,9 @@ torture: $(BIN)/.installed  ## two thousand payments, every fault, thirty kills:
 
 torture-chaos: $(BIN)/.installed  ## ten minutes of faults on purpose at 50 payments a second: make torture-chaos SEED=7
 	$(BIN)/python -m tests.torture.chaos --seed $(SEED)
+
+torture-delivery: $(BIN)/.installed  ## five thousand payments, twenty subscribers, five endpoints, fifty kills: make torture-delivery SEED=7
+	$(BIN)/python -m tests.torture.delivery --seed $(SEED)
 
 bench: $(BIN)/.installed
 	$(BIN)/python -m benchmarks --seed $(SEED)

@@ -14,7 +14,7 @@ from aegispay.storage.statistics import read_statistics
 from aegispay.storage.verify import verify
 from benchmarks.workbench import at_once, fields, gateways, say, timed
 
-PAYMENTS = 25_000
+PAYMENTS = 100_000
 
 
 async def audit(seed: int) -> None:
