@@ -193,7 +193,7 @@ class OutboxStore(Protocol):
         """Execute what makes a transactional subscriber's own tables, durably, one after the other.
 
         Raises:
-            EffectsRefusedError: a statement makes no table or index, or failed; those before it were executed.
+            EffectsRefusedError: a statement makes no table or index, or is wrong; those before it were executed.
         """
         ...
 

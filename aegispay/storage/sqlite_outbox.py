@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from aegispay.delivery_errors import EffectsRefusedError
 from aegispay.ports.outbox import Delivery, DeliveryCounts, DeliveryState, Progress, Subscriber, WebhookAttempt
 from aegispay.storage import outbox
 from aegispay.storage.foreign_sql import ForeignSql
@@ -119,10 +118,7 @@ class SqliteOutbox:
         # Each may need what the one before it has made.
         for statement in statements:
             await asyncio.to_thread(self._foreign.compile, statement, (), makes_tables=True)
-            try:
-                await self._write((statement, ()))
-            except Exception as error:
-                raise EffectsRefusedError(f"{statement[:200]}: {error}") from error
+            await self._write((statement, ()))
 
     def compile_effect(self, statement: str, parameters: tuple[Any, ...]) -> None:
         """Check a statement without executing it."""

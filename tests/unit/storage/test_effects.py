@@ -257,3 +257,21 @@ async def test_the_list_of_our_own_tables_is_complete(store, tmp_path):
     with closing(sqlite3.connect(tmp_path / "payments.db")) as database:
         names = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     assert names - {"booked"} <= _OURS
+
+
+def test_a_disk_that_fails_while_tables_are_made_is_not_the_statements_fault(tmp_path):
+    failing = [False]
+
+    def fault(_point: str) -> None:
+        if failing[0]:
+            raise OSError("the disk")
+
+    async def main():
+        store = SqliteStore(tmp_path / "payments.db", faults=fault)
+        await store.open()
+        failing[0] = True
+        with pytest.raises(StoreUnavailableError, match="the disk"):
+            await store.make_tables([TABLE])
+        await store.close()
+
+    asyncio.run(main())
