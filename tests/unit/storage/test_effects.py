@@ -207,7 +207,8 @@ async def test_a_question_neither_writes_nor_reads_secrets(store, tmp_path, stat
     "statement",
     ["DELETE FROM events", "DROP TABLE events", "INSERT INTO events SELECT * FROM events", "PRAGMA journal_mode=DELETE",
      "CREATE TRIGGER t AFTER INSERT ON events BEGIN DELETE FROM events; END", "CREATE VIEW events2 AS SELECT 1",
-     "CREATE UNIQUE INDEX one_event_each ON events (payment_id)", "CREATE INDEX slow ON Payments (state)"],
+     "CREATE UNIQUE INDEX one_event_each ON events (payment_id)", "CREATE INDEX slow ON Payments (state)",
+     "CREATE TABLE copied AS SELECT * FROM events"],
 )  # fmt: skip
 @with_table
 async def test_making_tables_makes_tables_and_nothing_else(store, tmp_path, statement):
@@ -247,6 +248,18 @@ async def test_a_long_question_holds_up_no_other_one_and_ends_with_the_store(sto
     assert not busy
     with pytest.raises(EffectsRefusedError, match="the database is closed"):
         booked(store)
+
+
+@with_table
+async def test_tables_with_checks_defaults_and_indexes_are_made(store, tmp_path):
+    await store.make_tables(
+        [
+            "CREATE TABLE sums (name TEXT PRIMARY KEY CHECK (length(name) < 9), at TEXT DEFAULT CURRENT_TIMESTAMP)",
+            "CREATE UNIQUE INDEX sums_at ON sums (at) WHERE at IS NOT NULL",
+            "CREATE TABLE IF NOT EXISTS sums (name TEXT)",
+        ]
+    )
+    assert store.query("SELECT count(*) FROM sums", ()) == [(0,)]
 
 
 @with_table
